@@ -1,0 +1,52 @@
+// Bytes as std::string, views as std::string_view, and big-endian numbers whose
+// byte order is their numeric order.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace holdfast {
+
+inline void append_be(std::string& out, uint64_t number, int bytes) {
+  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
+    out.push_back(static_cast<char>((number >> shift) & 0xFF));
+  }
+}
+inline void append_be8(std::string& out, uint8_t number) { append_be(out, number, 1); }
+inline void append_be32(std::string& out, uint32_t number) { append_be(out, number, 4); }
+inline void append_be64(std::string& out, uint64_t number) { append_be(out, number, 8); }
+
+// Reads numbers off the front of a view. After the first read past the end
+// every read gives 0 and intact() is false: check it once, at the end.
+class BytesReader {
+ public:
+  explicit BytesReader(std::string_view bytes) : rest_(bytes) {}
+
+  uint64_t be(int bytes) {
+    if (rest_.size() < static_cast<size_t>(bytes)) {
+      intact_ = false;
+      rest_ = {};
+      return 0;
+    }
+    uint64_t number = 0;
+    for (int n = 0; n < bytes; ++n) {
+      number = (number << 8) | static_cast<uint8_t>(rest_[static_cast<size_t>(n)]);
+    }
+    rest_.remove_prefix(static_cast<size_t>(bytes));
+    return number;
+  }
+  uint8_t be8() { return static_cast<uint8_t>(be(1)); }
+  uint32_t be32() { return static_cast<uint32_t>(be(4)); }
+  uint64_t be64() { return be(8); }
+
+  std::string_view rest() const { return rest_; }
+  bool intact() const { return intact_; }
+  bool finished() const { return intact_ && rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool intact_ = true;
+};
+
+}  // namespace holdfast
