@@ -1,0 +1,63 @@
+#include "config/warnings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace holdfast::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class Warnings : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(directory_);
+    std::ofstream{program_} << "#!/bin/sh\n";
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  std::vector<std::string> warnings_about(const std::string& program) {
+    Settings settings;
+    settings.functions["resize"].command = {program};
+    return warnings(settings);
+  }
+
+  const std::filesystem::path directory_ =
+      testing::TempDir() + "holdfast_warnings_test_" +
+      testing::UnitTest::GetInstance()->current_test_info()->name();
+  const std::filesystem::path program_ = directory_ / "handler";
+};
+
+TEST_F(Warnings, NoneOfAProgramThatCanBeExecuted) {
+  std::filesystem::permissions(program_, std::filesystem::perms::owner_all);
+  EXPECT_THAT(warnings_about(program_), IsEmpty());
+}
+
+TEST_F(Warnings, NameAProgramThatIsNotExecutable) {
+  std::filesystem::permissions(program_, std::filesystem::perms::owner_read);
+  EXPECT_THAT(
+      warnings_about(program_),
+      ElementsAre(testing::AllOf(HasSubstr("functions.resize.command: "),
+                                 HasSubstr(program_.string()), HasSubstr(" is not executable"))));
+}
+
+TEST_F(Warnings, NameAProgramThatDoesNotExist) {
+  EXPECT_THAT(warnings_about(directory_ / "absent"),
+              ElementsAre(HasSubstr("absent\" does not exist")));
+}
+
+TEST_F(Warnings, NameAProgramThatIsADirectory) {
+  EXPECT_THAT(warnings_about(directory_), ElementsAre(HasSubstr("is not a file")));
+}
+
+TEST_F(Warnings, NameAProgramBehindAFile) {
+  EXPECT_THAT(warnings_about(program_ / "below"), ElementsAre(HasSubstr("cannot be looked at: ")));
+}
+
+}  // namespace
+}  // namespace holdfast::config
