@@ -1,0 +1,103 @@
+// Batch: mutations that become durable together. Typed here; codec.h turns each
+// into the rows it touches, on the committer's thread.
+//
+//    Batch batch;
+//    batch.push(EraseRunning{running});
+//    batch.push(PutHistory{ending, history});
+#pragma once
+
+#include <iterator>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "storage/records.h"
+
+namespace holdfast::storage {
+
+struct PutEvent {
+  EventPtr event;
+};
+struct EraseEvent {
+  EventId id;
+};
+// The `waiting` row and its twin in `due`.
+struct PutWaiting {
+  WaitingKey key;
+  WaitingRecord record;
+};
+struct EraseWaiting {
+  WaitingKey key;
+};
+struct PutRunning {
+  RunningKey key;
+  RunningRecord record;
+};
+struct EraseRunning {
+  RunningKey key;
+};
+struct PutAttempt {
+  Seq seq;
+  AttemptRecord record;
+};
+struct EraseAttempt {
+  Seq seq;
+  AttemptNumber attempt;
+};
+struct PutIdempotency {
+  KeyHash hash;
+  IdempotencyRecord record;
+};
+struct EraseIdempotency {
+  KeyHash hash;
+};
+// The `history` row and the `endings` row that finds it by event.
+struct PutHistory {
+  Seq ending;
+  HistoryRecord record;
+};
+struct PutDeadLetter {
+  DeadLetterKey key;
+  DeadLetterRecord record;
+};
+struct EraseDeadLetter {
+  DeadLetterKey key;
+};
+struct PutMessage {
+  MessageKey key;
+  std::shared_ptr<const MessageRecord> record;
+};
+struct EraseMessage {
+  MessageKey key;
+};
+struct PutFunction {
+  FunctionId id;
+  FunctionRecord record;
+};
+struct PutQueue {
+  QueueId id;
+  QueueRecord record;
+};
+struct PutState {
+  StateRecord record;
+};
+
+using Mutation =
+    std::variant<PutEvent, EraseEvent, PutWaiting, EraseWaiting, PutRunning, EraseRunning,
+                 PutAttempt, EraseAttempt, PutIdempotency, EraseIdempotency, PutHistory,
+                 PutDeadLetter, EraseDeadLetter, PutMessage, EraseMessage, PutFunction, PutQueue,
+                 PutState>;
+
+struct Batch {
+  std::vector<Mutation> mutations;
+
+  void push(Mutation mutation) { mutations.push_back(std::move(mutation)); }
+  void append(Batch&& later) {
+    mutations.insert(mutations.end(), std::make_move_iterator(later.mutations.begin()),
+                     std::make_move_iterator(later.mutations.end()));
+    later.mutations.clear();
+  }
+  bool empty() const { return mutations.empty(); }
+};
+
+}  // namespace holdfast::storage

@@ -1,0 +1,154 @@
+#include "storage/codec.h"
+
+#include "storage/codec_reader.h"
+#include "storage/codec_writer.h"
+
+namespace holdfast::storage {
+
+namespace {
+
+// What a row costs beside its key and value: index entries, block headers.
+constexpr uint64_t kRowOverheadBytes = 64;
+
+template <class Record>
+uint64_t encoded_bytes(const Record& record) {
+  Writer writer{nullptr};
+  writer.record(kRecordVersion, record);
+  return writer.bytes_written();
+}
+
+template <class Record>
+std::string encoded(const Record& record) {
+  std::string bytes;
+  bytes.reserve(encoded_bytes(record));
+  Writer{&bytes}.record(kRecordVersion, record);
+  return bytes;
+}
+
+// Fills the record, and answers the size of its body.
+template <class Record>
+Result<uint64_t> decode_into(const char* what, std::string_view bytes, Record& record,
+                             Reader::Body body) {
+  const std::optional<std::vector<Token>> tokens = tokenize(bytes);
+  if (!tokens) return Error{Errc::corrupt, std::string{what} + ": not one MessagePack value"};
+  Reader reader{*tokens, body};
+  reader.record(kRecordVersion, record);
+  if (!reader.complaint().empty()) {
+    return Error{Errc::corrupt, std::string{what} + ": " + reader.complaint()};
+  }
+  return reader.body_bytes();
+}
+
+template <class Record>
+Result<Record> decoded(const char* what, std::string_view bytes) {
+  Record record;
+  const Result<uint64_t> read = decode_into(what, bytes, record, Reader::Body::copied);
+  if (!read) return read.error();
+  return record;
+}
+
+uint64_t charged_beside_body(const MessageRecord& record) {
+  uint64_t bytes = kMessageOverheadBytes;
+  for (const auto& [key, text] : record.attributes) bytes += key.size() + text.size();
+  return bytes;
+}
+
+Error corrupt(const char* what) { return Error{Errc::corrupt, what}; }
+
+}  // namespace
+
+std::string encode(const EventRecord& record) { return encoded(record); }
+std::string encode(const WaitingRecord& record) { return encoded(record); }
+std::string encode(const RunningRecord& record) { return encoded(record); }
+std::string encode(const AttemptRecord& record) { return encoded(record); }
+std::string encode(const IdempotencyRecord& record) { return encoded(record); }
+std::string encode(const HistoryRecord& record) { return encoded(record); }
+std::string encode(const DeadLetterRecord& record) { return encoded(record); }
+std::string encode(const MessageRecord& record) { return encoded(record); }
+std::string encode(const FunctionRecord& record) { return encoded(record); }
+std::string encode(const QueueRecord& record) { return encoded(record); }
+std::string encode(const StateRecord& record) {
+  CHECK(record.box.value <= kBoxTagMax);
+  return encoded(record);
+}
+
+Result<EventRecord> decode_event(const EventId& id, std::string_view bytes) {
+  Result<EventRecord> event = decoded<EventRecord>("event", bytes);
+  if (event) event->id = id;
+  return event;
+}
+
+Result<EventEnvelope> decode_event_envelope(const EventId& id, std::string_view bytes) {
+  EventEnvelope envelope;
+  const Result<uint64_t> payload_bytes =
+      decode_into("event", bytes, envelope.event, Reader::Body::measured);
+  if (!payload_bytes) return payload_bytes.error();
+  envelope.event.id = id;
+  envelope.payload_bytes = *payload_bytes;
+  return envelope;
+}
+
+Result<WaitingRecord> decode_waiting(std::string_view bytes) {
+  Result<WaitingRecord> waiting = decoded<WaitingRecord>("waiting", bytes);
+  // It is in the key of the `due` row too, where nothing before 1970 can stand.
+  if (waiting && to_ms(waiting->due_at) < 0) return corrupt("waiting: due_at is out of range");
+  return waiting;
+}
+
+Result<RunningRecord> decode_running(std::string_view bytes) {
+  return decoded<RunningRecord>("running", bytes);
+}
+
+Result<AttemptRecord> decode_attempt(AttemptNumber attempt, std::string_view bytes) {
+  Result<AttemptRecord> record = decoded<AttemptRecord>("attempt", bytes);
+  if (record && record->attempt != attempt) return corrupt("attempt: not the one of its key");
+  return record;
+}
+
+Result<IdempotencyRecord> decode_idempotency(std::string_view bytes) {
+  return decoded<IdempotencyRecord>("idempotency", bytes);
+}
+
+Result<HistoryRecord> decode_history(std::string_view bytes) {
+  return decoded<HistoryRecord>("history", bytes);
+}
+
+Result<DeadLetterRecord> decode_dead_letter(std::string_view bytes) {
+  return decoded<DeadLetterRecord>("dead letter", bytes);
+}
+
+Result<MessageRecord> decode_message(std::string_view bytes) {
+  return decoded<MessageRecord>("message", bytes);
+}
+
+Result<FunctionRecord> decode_function(std::string_view bytes) {
+  return decoded<FunctionRecord>("function", bytes);
+}
+
+Result<QueueRecord> decode_queue(std::string_view bytes) {
+  return decoded<QueueRecord>("queue", bytes);
+}
+
+Result<StateRecord> decode_state(std::string_view bytes) {
+  Result<StateRecord> state = decoded<StateRecord>("state", bytes);
+  if (state && state->box.value > kBoxTagMax) return corrupt("state: box is out of range");
+  return state;
+}
+
+uint64_t charged_bytes(const IdempotencyRecord& record) {
+  return sizeof(KeyHash) + encoded_bytes(record) + kRowOverheadBytes;
+}
+
+uint64_t charged_bytes_of_message(const MessageRecord& record) {
+  return record.body.size() + charged_beside_body(record);
+}
+
+Result<uint64_t> charged_bytes_of_message(std::string_view bytes) {
+  MessageRecord message;
+  const Result<uint64_t> body_bytes =
+      decode_into("message", bytes, message, Reader::Body::measured);
+  if (!body_bytes) return body_bytes.error();
+  return *body_bytes + charged_beside_body(message);
+}
+
+}  // namespace holdfast::storage

@@ -1,0 +1,64 @@
+#include "storage/rocks/collector.h"
+
+#include <rocksdb/table_properties.h>
+
+#include <cstdint>
+
+namespace holdfast::storage {
+
+namespace {
+
+// A stretch of this many neighbouring entries with this many tombstones among them
+// is thick: a reader in front of it wastes half of its steps.
+constexpr uint32_t kStretchEntries = 1024;
+constexpr uint32_t kStretchTombstonesMax = 512;
+
+// Counts in two half stretches, so that a thick place across a border is seen, too.
+class TombstoneCollector final : public rocksdb::TablePropertiesCollector {
+ public:
+  rocksdb::Status AddUserKey(const rocksdb::Slice& /*key*/, const rocksdb::Slice& /*value*/,
+                             rocksdb::EntryType type, rocksdb::SequenceNumber /*sequence*/,
+                             uint64_t /*file_size*/) override {
+    if (type == rocksdb::kEntryDelete || type == rocksdb::kEntrySingleDelete) {
+      ++tombstones_in_half_;
+      thick_ = thick_ || tombstones_in_half_ + tombstones_before_ >= kStretchTombstonesMax;
+    }
+    if (++entries_in_half_ == kStretchEntries / 2) {
+      tombstones_before_ = tombstones_in_half_;
+      tombstones_in_half_ = 0;
+      entries_in_half_ = 0;
+    }
+    return rocksdb::Status::OK();
+  }
+
+  bool NeedCompact() const override { return thick_; }
+
+  rocksdb::Status Finish(rocksdb::UserCollectedProperties* /*properties*/) override {
+    return rocksdb::Status::OK();
+  }
+  rocksdb::UserCollectedProperties GetReadableProperties() const override { return {}; }
+  const char* Name() const override { return "holdfast.tombstones"; }
+
+ private:
+  uint32_t entries_in_half_ = 0;
+  uint32_t tombstones_in_half_ = 0;
+  uint32_t tombstones_before_ = 0;
+  bool thick_ = false;
+};
+
+class TombstoneCollectorFactory final : public rocksdb::TablePropertiesCollectorFactory {
+ public:
+  rocksdb::TablePropertiesCollector* CreateTablePropertiesCollector(
+      rocksdb::TablePropertiesCollectorFactory::Context /*context*/) override {
+    return new TombstoneCollector;
+  }
+  const char* Name() const override { return "holdfast.tombstones"; }
+};
+
+}  // namespace
+
+std::shared_ptr<rocksdb::TablePropertiesCollectorFactory> tombstone_collector() {
+  return std::make_shared<TombstoneCollectorFactory>();
+}
+
+}  // namespace holdfast::storage

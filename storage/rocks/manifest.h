@@ -1,0 +1,23 @@
+// What the MANIFEST says about the logs: which of them still matter, and what had
+// reached table files when it was written.
+//
+// A crash can leave logs behind whose rows have all reached table files. RocksDB
+// skips them, so the audit must, too: their state proves nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "storage/base/result.h"
+#include "storage/rocks/log_reader.h"
+
+namespace holdfast::storage {
+
+struct ManifestSummary {
+  uint64_t oldest_live_log = 0;  // the first that RocksDB would replay; 0: every log counts
+  std::optional<uint64_t> last_sequence;  // the highest in any table file
+};
+
+Result<ManifestSummary> read_manifest(LogReader& manifest);
+
+}  // namespace holdfast::storage

@@ -1,0 +1,272 @@
+#include "storage/rocks/options.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/file_system.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include "storage/rocks/collector.h"
+#include "storage/rocks/cut_off_filter.h"
+
+namespace holdfast::storage {
+
+namespace {
+
+constexpr size_t kKiB = 1024;
+constexpr size_t kMiB = 1024 * kKiB;
+
+// The whole memory of the store: write buffers are charged to the block cache.
+constexpr size_t kCacheBytes = 16 * kMiB;
+constexpr size_t kWriteBuffersBytes = 12 * kMiB;
+constexpr int kCacheShardBits = 2;  // few threads read; more shards split a small cache too finely
+
+// Bounds the replay at start, and makes quiet families flush, which would pin old logs.
+constexpr uint64_t kWalBytesMax = 24 * kMiB;
+
+// function:be32 lane:be8, the part of an `events` key that a burst shares.
+constexpr size_t kEventsHintBytes = 5;
+
+// What differs from family to family.
+struct FamilyShape {
+  size_t write_buffer_bytes;
+  size_t block_bytes;
+  uint64_t table_bytes;
+  bool tombstones;    // rows die by key: look out for thick tombstones
+  bool lookups_miss;  // point lookups of absent keys are common: a filter pays
+  bool scans_cached;  // what a scan reads is read again soon
+};
+
+FamilyShape shape_of(Family family) {
+  const size_t small_block = 4 * kKiB;
+  const size_t large_block = 16 * kKiB;  // payloads and records compress better together
+  switch (family) {
+    // Write buffers: 1 MB where little is written, more where a Put and its SingleDelete
+    // should meet in memory, most for the payloads.
+    case Family::meta:
+      return {1 * kMiB, small_block, 8 * kMiB, false, false, true};
+    case Family::events:
+      return {8 * kMiB, large_block, 32 * kMiB, true, false, true};
+    case Family::waiting:
+      return {2 * kMiB, small_block, 8 * kMiB, true, false, true};
+    case Family::due:
+      return {2 * kMiB, small_block, 8 * kMiB, true, false, true};
+    case Family::running:
+      return {2 * kMiB, small_block, 8 * kMiB, true, false, true};
+    case Family::attempts:
+      return {1 * kMiB, large_block, 8 * kMiB, true, false, false};
+    case Family::idempotency:
+      return {4 * kMiB, small_block, 8 * kMiB, false, true, false};
+    case Family::history:
+      return {4 * kMiB, large_block, 8 * kMiB, false, false, false};
+    case Family::dead_letters:
+      return {1 * kMiB, large_block, 8 * kMiB, true, false, false};
+    case Family::destinations:
+      return {4 * kMiB, large_block, 32 * kMiB, true, false, true};
+    case Family::endings:
+      return {1 * kMiB, small_block, 8 * kMiB, false, true, false};
+  }
+  return {1 * kMiB, small_block, 8 * kMiB, false, false, false};
+}
+
+// RocksDB preallocates its log without changing the file's size, so that every append
+// does, and every sync must also commit metadata. Letting the preallocation extend
+// the file makes a commit about 30 % faster and halves the flash wear of a sync; the
+// log then ends in zeros, which the reader skips.
+class LogFriendlyFileSystem final : public rocksdb::FileSystemWrapper {
+ public:
+  using FileSystemWrapper::FileSystemWrapper;
+  const char* Name() const override { return "holdfast.log_friendly"; }
+
+  rocksdb::FileOptions OptimizeForLogWrite(const rocksdb::FileOptions& file_options,
+                                           const rocksdb::DBOptions& options) const override {
+    rocksdb::FileOptions result = target()->OptimizeForLogWrite(file_options, options);
+    result.fallocate_with_keep_size = false;
+    return result;
+  }
+};
+
+// Keeps the clock of its base, which NewCompositeEnv would not.
+class LogFriendlyEnv final : public rocksdb::EnvWrapper {
+ public:
+  explicit LogFriendlyEnv(rocksdb::Env& base) : EnvWrapper(&base) {
+    file_system_ = std::make_shared<LogFriendlyFileSystem>(base.GetFileSystem());
+    system_clock_ = base.GetSystemClock();
+  }
+  const char* Name() const override { return "holdfast.log_friendly"; }
+};
+
+void set_log_options(rocksdb::DBOptions& options) {
+  // A torn tail must not keep the box from starting; WalStream tells it from damage.
+  // The tolerant mode refuses a torn fragment that is followed by zeros.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.max_total_wal_size = kWalBytesMax;
+  options.wal_bytes_per_sync = 0;                     // every batch is synced anyway
+  options.recycle_log_file_num = 0;                   // 7.8 could leave holes after a recovery
+  options.wal_compression = rocksdb::kNoCompression;  // 7.8 can misread compressed logs
+  options.manual_wal_flush = false;  // with an error, families could diverge (fixed in 9.7)
+  options.use_fsync = false;         // fdatasync is enough for a file that only grows
+  options.avoid_flush_during_recovery = false;  // start with an empty log
+  // On, 7.8 may record logs that are missing later, and refuse to open.
+  options.track_and_verify_wals_in_manifest = false;
+  // Not needed when the log is always on; on, 7.8 can hang after a failed flush.
+  options.atomic_flush = false;
+}
+
+void set_write_options(rocksdb::DBOptions& options) {
+  // One thread writes. All of these only serve several.
+  options.enable_pipelined_write = false;
+  options.unordered_write = false;
+  options.two_write_queues = false;
+  options.allow_concurrent_memtable_write = false;
+  options.enable_write_thread_adaptive_yield = false;
+}
+
+void set_background_options(rocksdb::DBOptions& options) {
+  // One flush and one compaction thread: a second flush may delete the first one's
+  // output when it fails (fixed in 8.7).
+  options.max_background_jobs = 2;
+  options.max_subcompactions = 1;
+  options.bytes_per_sync = 1 * kMiB;     // spreads the write-back of table files
+  options.max_bgerror_resume_count = 0;  // never resume: we stop and start again
+  // No rate limiter: 7.8's can stop granting for ever (fixed in 8.7).
+}
+
+void set_memory_options(rocksdb::DBOptions& options, const SharedParts& parts) {
+  options.write_buffer_manager = parts.write_buffers;
+  options.max_open_files = 128;  // a table reader keeps memory, and starting opens fewer files
+  options.max_file_opening_threads = 2;
+  options.skip_stats_update_on_db_open = true;  // would read every table file at start
+  options.max_manifest_file_size = 4 * kMiB;
+  options.stats_dump_period_sec = 0;  // no statistics thread
+  options.stats_persist_period_sec = 0;
+}
+
+rocksdb::BlockBasedTableOptions table_options(const SharedParts& parts, const FamilyShape& shape) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = parts.cache;
+  table.block_size = shape.block_bytes;
+  // Filters and indexes of a large backlog would otherwise be memory nobody counts.
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.format_version = 5;
+  table.checksum = rocksdb::kXXH3;
+  if (shape.lookups_miss) {
+    table.filter_policy.reset(rocksdb::NewRibbonFilterPolicy(10));  // bits a key: 1 % false hits
+    table.whole_key_filtering = true;
+    // Ten million keys have 12 MB of filters: only the parts in use are in the cache.
+    table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+    table.partition_filters = true;
+    table.pin_top_level_index_and_filter = true;
+  }
+  return table;
+}
+
+void set_compaction_options(rocksdb::ColumnFamilyOptions& options, const FamilyShape& shape) {
+  // The same compression on all levels, so that sorted tables are moved, not rewritten.
+  options.compression = rocksdb::kLZ4Compression;
+  options.bottommost_compression = rocksdb::kDisableCompressionOption;
+  options.level_compaction_dynamic_level_bytes = true;
+  options.target_file_size_base = shape.table_bytes;
+  options.max_bytes_for_level_base = 4 * shape.table_bytes;
+  options.level0_file_num_compaction_trigger = 4;
+  options.level0_slowdown_writes_trigger = 20;
+  options.level0_stop_writes_trigger = 36;
+  // Nothing expires by the age of a file; both would rewrite a resting backlog monthly.
+  options.ttl = 0;
+  options.periodic_compaction_seconds = 0;
+  if (shape.tombstones) {
+    options.table_properties_collector_factories.push_back(tombstone_collector());
+  }
+}
+
+rocksdb::ColumnFamilyOptions options_of_shape(const SharedParts& parts, const FamilyShape& shape) {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = shape.write_buffer_bytes;
+  options.max_write_buffer_number = 2;
+  options.memtable_protection_bytes_per_key = 4;  // a flipped bit in memory stops the flush
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(parts, shape)));
+  set_compaction_options(options, shape);
+  return options;
+}
+
+}  // namespace
+
+SharedParts::SharedParts(const std::atomic<uint64_t>& first_kept_ending)
+    : cache(rocksdb::NewLRUCache(kCacheBytes, kCacheShardBits)),
+      // No stall by budget: admission refuses events before memory runs out.
+      write_buffers(std::make_shared<rocksdb::WriteBufferManager>(kWriteBuffersBytes, cache,
+                                                                  /*allow_stall=*/false)),
+      history_filter(std::make_unique<CutOffFilter>(Family::history, first_kept_ending)),
+      endings_filter(std::make_unique<CutOffFilter>(Family::endings, first_kept_ending)) {}
+
+std::unique_ptr<rocksdb::Env> log_friendly_env(rocksdb::Env& base) {
+  return std::make_unique<LogFriendlyEnv>(base);
+}
+
+rocksdb::DBOptions database_options(const SharedParts& parts, rocksdb::Env& env) {
+  rocksdb::DBOptions options;
+  options.env = &env;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.paranoid_checks = true;
+  options.flush_verify_memtable_count = true;
+  options.verify_sst_unique_id_in_manifest = true;
+  options.enforce_single_del_contracts = true;  // a Delete on a `once` key is a bug: say so
+  set_log_options(options);
+  set_write_options(options);
+  set_background_options(options);
+  set_memory_options(options, parts);
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family family) {
+  rocksdb::ColumnFamilyOptions options = options_of_shape(parts, shape_of(family));
+  if (family == Family::events) {
+    // Events of a function arrive in order: the insert starts where the last one was.
+    options.memtable_insert_with_hint_prefix_extractor.reset(
+        rocksdb::NewFixedPrefixTransform(kEventsHintBytes));
+  }
+  if (family == Family::idempotency) {
+    // Nearly every submit asks for a key that is not there: answer without a search.
+    options.memtable_prefix_bloom_size_ratio = 0.02;
+    options.memtable_whole_key_filtering = true;
+  }
+  if (family == Family::history) options.compaction_filter = parts.history_filter.get();
+  if (family == Family::endings) {
+    options.compaction_filter = parts.endings_filter.get();
+    // Sorted tables are only moved, past the filter; a small family can afford to be
+    // rewritten once a day, and no reader depends on it.
+    options.periodic_compaction_seconds = 24 * 60 * 60;
+  }
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions default_family_options(const SharedParts& parts) {
+  return options_of_shape(parts, {1 * kMiB, 4 * kKiB, 8 * kMiB, false, false, false});
+}
+
+rocksdb::WriteOptions commit_options() {
+  rocksdb::WriteOptions options;
+  options.sync = true;  // rows become visible after the sync, so nobody reads what may be lost
+  return options;
+}
+
+rocksdb::ReadOptions get_options() { return rocksdb::ReadOptions{}; }
+
+rocksdb::ReadOptions cached_get_options() {
+  rocksdb::ReadOptions options;
+  options.read_tier = rocksdb::kBlockCacheTier;
+  return options;
+}
+
+rocksdb::ReadOptions scan_options(Family family) {
+  rocksdb::ReadOptions options;
+  // Queries and exports must not push the working set out of a 16 MB cache.
+  options.fill_cache = shape_of(family).scans_cached;
+  return options;
+}
+
+}  // namespace holdfast::storage
