@@ -1,0 +1,49 @@
+// May this event be accepted?
+//
+// Rule    An event is accepted only while the free disk, less what the living events
+//         may still need, stays above disk_free_min with it.
+// Reason  Accepting pays for ending. A daemon that can neither take nor give is lost;
+//         one that refuses early finishes what it has and resumes by itself.
+//
+// Rule    A function whose dead letters, or whose destination queues, are full accepts
+//         no new events (unless the oldest dead letters may be dropped).
+// Reason  Its endings would fill the disk of the others. Endings of what is accepted
+//         are always written.
+//
+// Rule    Keyed events are refused while the keys are full.
+// Reason  An unexpired key is never dropped: that would run an event twice.
+#pragma once
+
+#include <optional>
+
+#include "config/settings.h"
+#include "daemon/core/effect.h"
+
+namespace holdfast::core {
+
+// The disk as last measured, and what was written since.
+struct Space {
+  uint64_t free_bytes = UINT64_MAX;  // before the first measurement: not known, not full
+  uint64_t written_bytes = 0;        // accepted since; the next measurement shows it
+};
+
+// What deciding needs to know; gathered by the caller, so that this stays a table.
+struct AdmitQuestion {
+  Space space;
+  uint64_t disk_free_min = 0;
+  uint64_t reserved_bytes = 0;  // of all living events
+  uint64_t event_bytes = 0;     // payload and reserve of this one
+  bool dead_letters_full = false;
+  std::optional<std::string> full_queue;  // name of a destination that is full
+  bool keyed = false;
+  uint64_t idempotency_bytes = 0;
+  uint64_t idempotency_bytes_max = 0;
+};
+std::optional<Refused> refuse(const AdmitQuestion& question);
+
+// Disk that the ending of an event may need besides what it has already: its history
+// row, a dead letter's copy in a queue, an invocation record with the payload in
+// base64. Log tails and results are bounded by the slots and live off disk_free_min.
+uint64_t reserve_for(uint64_t payload_bytes, const config::FunctionSettings& settings);
+
+}  // namespace holdfast::core

@@ -1,0 +1,44 @@
+// Outcome: how one attempt ended, as a fact the shell reports. client/PROTOCOL.md,
+// section 7, tells the same to people.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "storage/base/time.h"
+
+namespace holdfast::core {
+
+struct Succeeded {
+  std::string result;  // standard output, at most result_bytes_max
+};
+struct Exited {
+  int status;  // 1..255
+};
+struct Signaled {
+  int signal;  // by somebody else than us
+};
+struct TimedOut {
+  Duration timeout;
+};
+struct ResultTooLarge {
+  uint64_t bytes_max;
+};
+struct CannotStart {
+  std::string program;
+  std::string reason;  // "No such file or directory"
+};
+// We stopped it: drain, or cancel. Spends neither a retry nor an interruption.
+struct Stopped {};
+
+using Outcome =
+    std::variant<Succeeded, Exited, Signaled, TimedOut, ResultTooLarge, CannotStart, Stopped>;
+
+// What comes with every outcome.
+struct AttemptReport {
+  Outcome outcome;
+  std::string log_tail;  // end of standard error, at most kLogTailBytesMax
+};
+
+}  // namespace holdfast::core

@@ -1,0 +1,99 @@
+// QueueBook: the local queues. Messages arrive from clients and from endings, are
+// handed out for a visibility timeout, and leave when their receiver deletes them.
+//
+// A message is one row; being received moves it (same seq, next generation, later
+// visible_at), and the new key is its receipt. So a receipt is good exactly as long
+// as that row stands: fencing needs no further state.
+//
+// Rule    what is on its way to one caller (a body is being read) is in nobody's
+//         window, and a receipt that is being deleted cannot be deleted twice.
+// Reason  the row decides, and only one step may erase it.
+//
+// Threads  the loop's.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "daemon/core/effect.h"
+#include "daemon/core/ledger.h"
+#include "daemon/core/window.h"
+#include "storage/base/time.h"
+
+namespace holdfast::core {
+
+inline constexpr size_t kQueueWindowEntriesMax = 512;
+inline constexpr uint32_t kMessagesPerReceiveMax = 10;                // SQS
+inline constexpr uint64_t kReceivedBytesMax = 6u << 20;               // of one answer
+inline constexpr size_t kReceivesWaitingMax = 1024;                   // per queue
+
+class QueueBook {
+ public:
+  explicit QueueBook(Ledger& ledger);
+
+  // Gives every configured queue its id; the others keep their messages.
+  void configure(const std::map<std::string, config::QueueSettings>& settings);
+
+  bool configured(QueueId queue) const;
+  // Its messages hold as much disk as they may.
+  bool full(QueueId queue) const;
+  uint64_t bytes_max(QueueId queue) const;
+
+  // Always takes it: whether there is room is asked before, with full().
+  Seq send(Step& step, QueueId queue, std::shared_ptr<const storage::MessageRecord> message,
+           TimePoint visible_at);
+
+  // Replies with up to messages_max visible ones; with none if none is visible.
+  void receive(Step& step, Ticket ticket, QueueId queue, uint32_t messages_max,
+               std::optional<Duration> visibility_timeout, const Moment& moment);
+  void erase(Step& step, Ticket ticket, const storage::MessageKey& receipt);
+
+  void page_loaded(Step& step, QueueId queue, storage::MessagePage page, const Moment& moment);
+  void messages_loaded(Step& step, uint64_t request,
+                       std::vector<std::optional<storage::MessageRecord>> messages,
+                       const Moment& moment);
+
+  // Recomputes what can be: every window entry once, none above its bound.
+  void verify() const;
+
+ private:
+  struct Receive {
+    Ticket ticket;
+    uint32_t messages_max;
+    Duration visibility_timeout;
+  };
+  struct Queue {
+    Window<storage::MessageKey, uint64_t> window{kQueueWindowEntriesMax};  // value: bytes
+    std::optional<config::QueueSettings> settings;
+    std::deque<Receive> waiting;  // for a page
+  };
+  struct Delivery {
+    Receive receive;
+    std::vector<std::pair<storage::MessageKey, uint64_t>> claimed;
+  };
+  struct Erasure {
+    Ticket ticket;
+  };
+  using Load = std::variant<Delivery, Erasure>;
+
+  void hand_out(Step& step, QueueId id, const Receive& receive, const Moment& moment);
+  void deliver(Step& step, Delivery delivery,
+               std::vector<std::optional<storage::MessageRecord>> messages, const Moment& moment);
+  void erase_row(Step& step, Ticket ticket, const storage::MessageKey& key, uint64_t bytes);
+  void want_page(Step& step, QueueId id, Queue& queue);
+
+  Ledger& ledger_;
+  std::map<QueueId, Queue> queues_;
+  std::map<uint64_t, std::pair<Load, std::vector<storage::MessageKey>>> loads_;
+  std::set<storage::MessageKey> claimed_;  // being read for a receiver
+  std::set<storage::MessageKey> erasing_;  // being looked up for a deletion
+  uint64_t next_load_ = 1;
+};
+
+// Disk a message is charged with.
+uint64_t charged_bytes(const storage::MessageRecord& message);
+
+}  // namespace holdfast::core

@@ -1,0 +1,271 @@
+// Accepting: checks, idempotency keys, admission, synchronous calls.
+#include <utility>
+
+#include "daemon/core/lifecycle.h"
+#include "storage/base/check.h"
+#include "storage/codec.h"
+
+namespace holdfast::core {
+
+using storage::IdempotencyRecord;
+using storage::InvocationType;
+
+namespace {
+
+bool has_expired(const IdempotencyRecord& record, LitPoint now) {
+  return record.answer.has_value() && record.expires_at <= now;
+}
+
+std::string bytes_text(uint64_t bytes) { return std::to_string(bytes) + " bytes"; }
+
+// The first two rows of an event: acceptance, and the running row of a first attempt.
+constexpr uint64_t kAcceptedBytes = 512;
+
+}  // namespace
+
+Step Lifecycle::submitted(Submission submission, const Moment& moment) {
+  Step step = begin();
+  const auto refuse = [&](Refusal refusal, std::string message) {
+    step.effects.push_back(Reply{submission.ticket, Refused{refusal, std::move(message)}});
+  };
+  const Function* function = backlog_.find(submission.function);
+  const uint64_t payload_bytes_max = submission.type == InvocationType::event
+                                         ? storage::kEventPayloadBytesMax
+                                         : storage::kSynchronousPayloadBytesMax;
+  if (draining_) {
+    refuse(Refusal::unavailable, "the daemon is stopping; nothing was kept. Reconnect and repeat");
+  } else if (function == nullptr || !function->settings) {
+    refuse(Refusal::not_found, "there is no function " + submission.function +
+                                   " in the configuration: add [functions." +
+                                   submission.function + "] and reload");
+  } else if (submission.payload.size() > payload_bytes_max) {
+    refuse(Refusal::too_large, "the payload has " + bytes_text(submission.payload.size()) +
+                                   ", more than the " + bytes_text(payload_bytes_max) +
+                                   " allowed");
+  } else if (submission.idempotency_key.empty() || submission.dry_run) {
+    decide(step, std::move(submission), nullptr, std::nullopt, moment);
+  } else {
+    const storage::KeyHash hash =
+        storage::hash_of_key(function->id, submission.idempotency_key);
+    if (keys_.looking_up(hash)) {
+      keys_.wait(hash, std::move(submission));
+    } else if (const IdempotencyRecord* known = keys_.find(hash)) {
+      const IdempotencyRecord record = *known;
+      decide(step, std::move(submission), &record, std::nullopt, moment);
+    } else if (keys_.is_erased(hash)) {
+      decide(step, std::move(submission), nullptr, std::nullopt, moment);
+    } else {
+      keys_.wait(hash, std::move(submission));
+      step.lookups.push_back(hash);
+    }
+  }
+  return finish(std::move(step), moment);
+}
+
+Step Lifecycle::key_looked_up(const storage::KeyHash& hash, std::optional<IdempotencyRecord> record,
+                              const Moment& moment) {
+  Step step = begin();
+  for (KeyWaiter& waiter : keys_.take_waiters(hash)) {
+    // Whoever came before in this loop, or an ending meanwhile, overrules the disk.
+    std::optional<IdempotencyRecord> newest = record;
+    if (const IdempotencyRecord* known = keys_.find(hash)) newest = *known;
+    if (keys_.is_erased(hash)) newest.reset();
+    if (auto* submission = std::get_if<Submission>(&waiter)) {
+      if (draining_) {
+        step.effects.push_back(
+            Reply{submission->ticket,
+                  Refused{Refusal::unavailable, "the daemon is stopping; nothing was kept"}});
+        continue;
+      }
+      decide(step, std::move(*submission), newest ? &*newest : nullptr, newest, moment);
+    } else {
+      key_known_for_redrive(step, std::get<RedriveRow>(waiter), newest ? &*newest : nullptr,
+                            moment);
+    }
+  }
+  keys_.lookup_finished(hash, durable_);
+  return finish(std::move(step), moment);
+}
+
+// `known` is what the key names already; `replaced` the row that a new one overwrites.
+void Lifecycle::decide(Step& step, Submission submission, const IdempotencyRecord* known,
+                       const std::optional<IdempotencyRecord>& replaced, const Moment& moment) {
+  if (known != nullptr && !has_expired(*known, moment.lit)) {
+    answer_duplicate(step, submission, *known);
+    return;
+  }
+  Function* function = backlog_.find(submission.function);
+  CHECK(function != nullptr);
+  if (!function->settings) {  // a reload took it away while the key was looked up
+    step.effects.push_back(Reply{
+        submission.ticket, Refused{Refusal::not_found, "there is no function " +
+                                                           submission.function +
+                                                           " in the configuration any more"}});
+    return;
+  }
+  if (auto refused = refuse_submission(*function, submission)) {
+    step.effects.push_back(Reply{submission.ticket, std::move(*refused)});
+    return;
+  }
+  if (submission.dry_run) {
+    step.effects.push_back(Reply{submission.ticket, DryRunPassed{}});
+    return;
+  }
+  std::optional<IdempotencyRecord> overwritten = replaced;
+  if (known != nullptr) overwritten = *known;
+  if (submission.type == InvocationType::event) {
+    accept(step, *function, std::move(submission), overwritten, moment);
+  } else {
+    call(step, *function, std::move(submission), overwritten, moment);
+  }
+}
+
+void Lifecycle::answer_duplicate(Step& step, const Submission& submission,
+                                 const IdempotencyRecord& known) {
+  const bool same = known.key == submission.idempotency_key &&
+                    known.payload_hash == storage::hash_of_payload(submission.payload);
+  if (!same) {
+    step.effects.push_back(
+        Reply{submission.ticket,
+              Refused{Refusal::key_conflict,
+                      "this IdempotencyKey was used with another payload; use a key per request"}});
+    return;
+  }
+  const bool both_calls =
+      submission.type == InvocationType::synchronous && known.type == InvocationType::synchronous;
+  if (!both_calls) {
+    step.effects.push_back(Reply{submission.ticket, Accepted{known.event, true, known.answer}});
+  } else if (known.answer) {
+    step.effects.push_back(Reply{submission.ticket, Returned{known.event, true, *known.answer}});
+  } else {
+    auto running = running_.find(known.event.seq);
+    CHECK(running != running_.end());  // a call without an answer runs in this life of ours
+    running->second.callers.push_back(submission.ticket);
+  }
+}
+
+std::optional<Refused> Lifecycle::refuse_submission(const Function& function,
+                                                    const Submission& submission) {
+  const config::FunctionSettings& settings = *function.settings;
+  if (submission.type == InvocationType::synchronous) {
+    if (submission.dry_run) return std::nullopt;
+    if (!function.has_call_slot()) {
+      return Refused{Refusal::busy, "all " + std::to_string(settings.concurrency_max) +
+                                        " slots of the function are taken (concurrency_max); "
+                                        "repeat, or invoke it as Event"};
+    }
+    if (!has_call_slot() || !has_memory()) {
+      return Refused{Refusal::busy,
+                     "no attempt more can run on this box now (attempts_running_max, memory_max); "
+                     "repeat, or invoke it as Event"};
+    }
+    if (submission.idempotency_key.empty()) return std::nullopt;
+  }
+  AdmitQuestion question;
+  question.space = space_;
+  question.disk_free_min = settings_.limits.disk_free_min;
+  question.reserved_bytes = ledger_.state().reserved_bytes;
+  question.event_bytes = submission.payload.size() + kAcceptedBytes +
+                         reserve_for(submission.payload.size(), settings);
+  question.keyed = !submission.idempotency_key.empty();
+  question.idempotency_bytes = ledger_.state().idempotency_bytes;
+  question.idempotency_bytes_max = settings_.limits.idempotency_bytes_max;
+  if (submission.type == InvocationType::event) {
+    question.dead_letters_full =
+        settings.dead_letters_full == config::DeadLettersFull::refuse &&
+        ledger_.function(function.id).dead_letters_bytes >= settings.dead_letters_bytes_max;
+    for (const auto* queue : {&settings.on_success, &settings.on_failure, &settings.dead_letter}) {
+      if (!*queue) continue;
+      const auto id = ledger_.find_queue(**queue);
+      if (id && queues_.full(*id)) question.full_queue = **queue;
+    }
+  }
+  return core::refuse(question);
+}
+
+EventPtr Lifecycle::make_event(const Function& function, Submission& submission,
+                               const Moment& moment) {
+  auto event = std::make_shared<storage::EventRecord>();
+  event->id = EventId{function.id, storage::Lane{0}, ledger_.take_seq()};
+  event->accepted_at = moment.now;
+  event->accepted_wall = moment.wall;
+  event->age_from = moment.lit + submission.delay;
+  event->delayed = submission.delay > Duration::zero();
+  event->idempotency_key = std::move(submission.idempotency_key);
+  event->payload = std::move(submission.payload);
+  event->reserved_bytes = reserve_for(event->payload.size(), *function.settings);
+  return event;
+}
+
+void Lifecycle::accept(Step& step, Function& function, Submission submission,
+                       const std::optional<IdempotencyRecord>& replaced, const Moment& moment) {
+  const EventPtr event = make_event(function, submission, moment);
+  step.batch.push(storage::PutEvent{event});
+  if (!event->idempotency_key.empty()) {
+    IdempotencyRecord record;
+    record.function = function.id;
+    record.key = event->idempotency_key;
+    record.event = event->id;
+    record.type = InvocationType::event;
+    record.payload_hash = storage::hash_of_payload(event->payload);
+    put_key(step, record, replaced);
+  }
+  storage::FunctionRecord& counts = ledger_.change(function.id);
+  storage::StateRecord& state = ledger_.change();
+  state.accepted += 1;
+  state.reserved_bytes += event->reserved_bytes;
+  space_.written_bytes += event->payload.size() + kAcceptedBytes;
+
+  if (event->delayed) {
+    storage::Spent spent;
+    spent.age_from = event->age_from;
+    const storage::WaitingKey key{event->id, moment.now + submission.delay,
+                                  storage::Generation{1}};
+    step.batch.push(storage::PutWaiting{key, storage::WaitingRecord{key.due_at, spent}});
+    counts.waiting += 1;
+    backlog_.add_due(function, DueKey{key.due_at, event->id.seq, key.generation}, spent.age_from);
+  } else {
+    counts.fresh += 1;
+    backlog_.add_fresh(function, event);
+  }
+  touch(function);
+  step.effects.push_back(Reply{submission.ticket, Accepted{event->id, false, std::nullopt}});
+}
+
+void Lifecycle::call(Step& step, Function& function, Submission submission,
+                     const std::optional<IdempotencyRecord>& replaced, const Moment& moment) {
+  Running running;
+  running.type = InvocationType::synchronous;
+  running.callers.push_back(submission.ticket);
+  running.record = make_event(function, submission, moment);
+  running.event = running.record->id;
+  running.spent.age_from = moment.lit;
+  if (!running.record->idempotency_key.empty()) {
+    running.payload_hash = storage::hash_of_payload(running.record->payload);
+    IdempotencyRecord record;
+    record.function = function.id;
+    record.key = running.record->idempotency_key;
+    record.event = running.event;
+    record.type = InvocationType::synchronous;
+    record.payload_hash = running.payload_hash;
+    put_key(step, record, replaced);
+    running.recorded = true;
+  }
+  start(step, function, std::move(running), moment);
+}
+
+void Lifecycle::put_key(Step& step, const IdempotencyRecord& record,
+                        const std::optional<IdempotencyRecord>& replaced) {
+  const storage::KeyHash hash = storage::hash_of_key(record.function, record.key);
+  uint64_t& bytes = ledger_.change().idempotency_bytes;
+  if (replaced) {
+    const uint64_t before = storage::charged_bytes(*replaced);
+    CHECK(bytes >= before);
+    bytes -= before;
+  }
+  bytes += storage::charged_bytes(record);
+  step.batch.push(storage::PutIdempotency{hash, record});
+  keys_.changed(hash, record, step.seq);
+}
+
+}  // namespace holdfast::core
