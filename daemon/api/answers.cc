@@ -1,0 +1,275 @@
+#include "daemon/api/answers.h"
+
+#include <string_view>
+
+#include "client/wire/message.h"
+#include "daemon/api/errors.h"
+#include "daemon/api/handles.h"
+#include "daemon/api/text.h"
+#include "daemon/core/invocation_record.h"
+#include "storage/base/check.h"
+#include "storage/base/match.h"
+
+namespace holdfast::api {
+namespace {
+
+using storage::AttemptRecord;
+
+std::string_view word(storage::ViewState state) {
+  switch (state) {
+    case storage::ViewState::pending: return "pending";
+    case storage::ViewState::running: return "running";
+    case storage::ViewState::dead: return "dead";
+    case storage::ViewState::succeeded: return "succeeded";
+    case storage::ViewState::failed: return "failed";
+    case storage::ViewState::cancelled: return "cancelled";
+  }
+  CHECK(!"a state without a word");
+  return {};
+}
+
+std::string_view word(storage::EndState state) {
+  switch (state) {
+    case storage::EndState::succeeded: return "succeeded";
+    case storage::EndState::failed: return "failed";
+    case storage::EndState::cancelled: return "cancelled";
+  }
+  CHECK(!"an ending without a word");
+  return {};
+}
+
+std::string_view word(storage::InvocationType type) {
+  return type == storage::InvocationType::event ? "Event" : "RequestResponse";
+}
+
+std::string_view word(storage::Failure failure) {
+  switch (failure) {
+    case storage::Failure::exited: return "exited";
+    case storage::Failure::signaled: return "signaled";
+    case storage::Failure::timed_out: return "timed_out";
+    case storage::Failure::result_too_large: return "result_too_large";
+    case storage::Failure::cannot_start: return "cannot_start";
+    case storage::Failure::interrupted: return "interrupted";
+  }
+  CHECK(!"a failure without a word");
+  return {};
+}
+
+// --- answers of the core ---------------------------------------------------
+
+// A result, or its size where it was too large to be kept.
+void add_result(wire::MapWriter& map, const std::optional<std::string>& result, uint64_t bytes) {
+  if (result) {
+    map.bytes("Payload", *result);
+  } else if (bytes == 0) {
+    map.bytes("Payload", "");
+  } else {
+    map.count("PayloadBytes", bytes);
+  }
+}
+
+void add_error(wire::MapWriter& map, const std::string& type, const std::string& message) {
+  if (!type.empty()) map.text("ErrorType", mended(type));
+  if (!message.empty()) map.text("ErrorMessage", mended(message));
+}
+
+void add_ending(wire::MapWriter& map, const storage::StoredAnswer& answer) {
+  wire::MapWriter ending = map.map("Ending");
+  ending.text("State", word(answer.state))
+      .text("Condition", core::name(answer.condition))
+      .number("EndedAt", to_ms(answer.ended_wall));
+  add_result(ending, answer.result, answer.result_bytes);
+  add_error(ending, answer.error_type, answer.error_message);
+}
+
+void append(wire::MapWriter map, const core::Accepted& accepted, storage::BoxTag box) {
+  map.number("StatusCode", 202).text("RequestId", storage::to_request_id(accepted.event, box));
+  if (accepted.duplicate) map.boolean("Duplicate", true);
+  if (accepted.ending) add_ending(map, *accepted.ending);
+}
+
+void append(wire::MapWriter map, const core::Returned& returned, storage::BoxTag box) {
+  const std::string id = storage::to_request_id(returned.event, box);
+  const storage::StoredAnswer& answer = returned.answer;
+  map.number("StatusCode", 200).text("RequestId", id);
+  if (returned.duplicate) map.boolean("Duplicate", true);
+  if (answer.state == storage::EndState::succeeded) {
+    add_result(map, answer.result, answer.result_bytes);
+    return;
+  }
+  map.text("FunctionError", "Unhandled");
+  map.bytes("Payload", core::error_object(answer.error_type, answer.error_message, id));
+}
+
+// An event that failed lies as a dead letter: whoever cancels it is told that word.
+void append(wire::MapWriter map, const core::CancelAnswer& cancelled, storage::BoxTag box) {
+  const bool died = cancelled.state == storage::EndState::failed;
+  map.text("RequestId", storage::to_request_id(cancelled.event, box))
+      .text("State", died ? word(storage::ViewState::dead) : word(cancelled.state));
+}
+
+template <class Moved>
+std::string_view moved_word(const Moved& moved) {
+  if constexpr (requires { moved.verb; }) {
+    return moved.verb == core::DeadLetterVerb::redrive ? "Redriven" : "Discarded";
+  } else {
+    return "Redriven";
+  }
+}
+
+void append(wire::MapWriter map, const core::DeadLettersMoved& moved) {
+  map.count(moved_word(moved), moved.count);
+  if (moved.next) map.text("NextMarker", to_page_marker(*moved.next));
+}
+
+void append(wire::MapWriter map, const core::Received& received, storage::BoxTag box) {
+  wire::ArrayWriter messages = map.array("Messages");
+  for (const core::ReceivedMessage& message : received.messages) {
+    wire::MapWriter row = messages.map();
+    row.text("MessageId", to_message_id(message.key.seq, box))
+        .text("ReceiptHandle", to_receipt(message.key, box))
+        .bytes("Body", message.record->body);
+    {
+      wire::MapWriter attributes = row.map("MessageAttributes");
+      for (const auto& [name, value] : message.record->attributes) {
+        attributes.text(mended(name), mended(value));
+      }
+    }
+    row.number("SentAt", to_ms(message.record->sent_wall))
+        .count("ReceiveCount", message.record->receive_count);
+  }
+}
+
+// --- events and dead letters -----------------------------------------------
+
+void add_attempts(wire::MapWriter& map, const std::vector<AttemptRecord>& attempts) {
+  wire::ArrayWriter rows = map.array("Attempts");
+  for (const AttemptRecord& attempt : attempts) {
+    wire::MapWriter row = rows.map();
+    row.count("Attempt", attempt.attempt.value)
+        .text("Outcome", word(attempt.failure))
+        .text("ErrorType", mended(attempt.error_type))
+        .text("ErrorMessage", mended(attempt.error_message))
+        .number("StartedAt", to_ms(attempt.started_wall))
+        .number("EndedAt", to_ms(attempt.ended_wall));
+    if (attempt.exit_status) row.number("ExitStatus", *attempt.exit_status);
+    if (attempt.signal) row.number("Signal", *attempt.signal);
+    row.text("LogTail", mended(attempt.log_tail));
+  }
+}
+
+// All of an event but its attempts and its result.
+void add_event(wire::MapWriter& map, const storage::EventView& view, const core::Ledger& ledger) {
+  map.text("RequestId", storage::to_request_id(view.id, ledger.box()))
+      .text("FunctionName", ledger.function(view.id.function).name)
+      .text("State", word(view.state))
+      .text("InvocationType", word(view.type))
+      .count("PayloadBytes", view.payload_bytes)
+      .count("Attempt", view.spent.attempt.value)
+      .count("Failures", view.spent.failures)
+      .count("Interruptions", view.spent.interruptions)
+      .number("AcceptedAt", to_ms(view.accepted_wall));
+  if (view.due_at) map.number("DueAt", to_ms(*view.due_at));
+  if (view.running) {
+    map.number("StartedAt", to_ms(view.running->first))
+        .number("DeadlineAt", to_ms(view.running->second));
+  }
+  if (!view.ending) return;
+  map.number("EndedAt", to_ms(view.ending->ended_wall))
+      .text("Condition", core::name(view.ending->condition));
+  if (view.ending->state == storage::EndState::succeeded) {
+    map.count("ResultBytes", view.ending->result_bytes);
+  }
+  add_error(map, view.ending->error_type, view.ending->error_message);
+}
+
+void add_dead_letter(wire::MapWriter& map, const storage::DeadLetterKey& key,
+                     const storage::DeadLetterRecord& record, const core::Ledger& ledger) {
+  map.text("RequestId",
+           storage::to_request_id({key.function, record.lane, key.seq}, ledger.box()))
+      .text("FunctionName", ledger.function(key.function).name)
+      .number("DiedAt", to_ms(record.died_wall))
+      .text("Condition", core::name(record.condition))
+      .count("Attempt", record.spent.attempt.value)
+      .text("ErrorType", mended(record.error_type))
+      .text("ErrorMessage", mended(record.error_message))
+      .count("PayloadBytes", record.payload_bytes);
+}
+
+}  // namespace
+
+void append_answer(std::string& out, uint32_t msgid, const core::Answer& answer,
+                   const core::Ledger& ledger) {
+  if (const auto* refused = std::get_if<core::Refused>(&answer)) {
+    wire::append_error_reply(out, msgid,
+                             call_error(error_type(refused->refusal), mended(refused->message)));
+    return;
+  }
+  const storage::BoxTag box = ledger.box();
+  wire::ReplyWriter reply{out, msgid};
+  std::visit(
+      match{
+          [](const core::Refused&) { CHECK(!"an error is no result"); },
+          [&](const core::Accepted& accepted) { append(reply.map(), accepted, box); },
+          [&](const core::DryRunPassed&) { reply.map().number("StatusCode", 204); },
+          [&](const core::Returned& returned) { append(reply.map(), returned, box); },
+          [&](const core::CancelAnswer& cancelled) { append(reply.map(), cancelled, box); },
+          [&](const core::DeadLettersMoved& moved) { append(reply.map(), moved); },
+          [&](const core::Sent& sent) {
+            reply.map().text("MessageId", to_message_id(sent.message, box));
+          },
+          [&](const core::Received& received) { append(reply.map(), received, box); },
+          [&](const core::Deleted&) { reply.map(); },
+      },
+      answer);
+}
+
+void append_event_view(std::string& out, uint32_t msgid, const storage::EventView& view,
+                       const core::Ledger& ledger) {
+  wire::ReplyWriter reply{out, msgid};
+  wire::MapWriter map = reply.map();
+  add_event(map, view, ledger);
+  if (view.ending && view.ending->result) map.bytes("Payload", *view.ending->result);
+  add_attempts(map, view.attempts);
+}
+
+void append_event_list(std::string& out, uint32_t msgid, const storage::EventList& list,
+                       const core::Ledger& ledger) {
+  wire::ReplyWriter reply{out, msgid};
+  wire::MapWriter map = reply.map();
+  {
+    wire::ArrayWriter events = map.array("Events");
+    for (const storage::EventView& view : list.rows) {
+      wire::MapWriter row = events.map();
+      add_event(row, view, ledger);
+    }
+  }
+  if (list.next_marker) map.text("NextMarker", *list.next_marker);
+}
+
+void append_dead_letter_list(std::string& out, uint32_t msgid, const storage::DeadLetterList& list,
+                             const core::Ledger& ledger) {
+  wire::ReplyWriter reply{out, msgid};
+  wire::MapWriter map = reply.map();
+  {
+    wire::ArrayWriter rows = map.array("DeadLetters");
+    for (const storage::DeadLetterRow& dead_letter : list.rows) {
+      wire::MapWriter row = rows.map();
+      add_dead_letter(row, dead_letter.key, dead_letter.record, ledger);
+    }
+  }
+  if (list.next_marker) map.text("NextMarker", *list.next_marker);
+}
+
+void append_dead_letter(std::string& out, uint32_t msgid, const storage::LoadedEvent& loaded,
+                        const core::Ledger& ledger) {
+  CHECK(loaded.event);
+  CHECK(loaded.dead_letter);
+  wire::ReplyWriter reply{out, msgid};
+  wire::MapWriter map = reply.map();
+  add_dead_letter(map, loaded.dead_letter->key, loaded.dead_letter->record, ledger);
+  map.bytes("Payload", loaded.event->payload);
+  add_attempts(map, loaded.dead_letter->record.attempts);
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,75 @@
+// Requests as the daemon's own structs: checked, authorised, their names resolved.
+//
+//    auto decoded = decode(request, role, ledger);
+//    if (const auto* error = std::get_if<wire::CallError>(&decoded)) ...  // one error reply
+//    std::visit(match{...}, std::get<Call>(decoded));
+//
+// What the table of operations.h can say is checked there; here is what concerns two
+// fields, or needs the ledger. Nothing decoded can harm the disk: markers are ones
+// that our lists understand, ids belong to this box.
+//
+// Ownership  values; the payload is copied once, out of the request.
+// Threads    the loop's.
+// Failure    a CallError that names the field, what came and what is allowed.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "client/wire/message.h"
+#include "daemon/api/operations.h"
+#include "daemon/core/ledger.h"
+#include "daemon/core/lifecycle.h"
+#include "storage/views.h"
+
+namespace holdfast::api {
+
+struct GetEvent {
+  storage::EventId event;
+  Duration wait{0};
+};
+struct ListEvents {
+  storage::EventFilter filter;
+  std::optional<std::string> marker;  // one that list_events() takes with this filter
+  size_t rows_max = 0;
+};
+struct CancelEvent {
+  storage::EventId event;
+};
+struct ListFunctions {};
+struct GetStatus {};
+struct ListDeadLetters {
+  std::optional<storage::FunctionId> function;
+  std::optional<std::string> marker;  // one that list_dead_letters() takes
+  size_t rows_max = 0;
+};
+struct GetDeadLetter {
+  storage::EventId event;
+};
+struct SendMessage {
+  storage::QueueId queue;
+  // `sent_wall` is not in the request: whoever accepts the message fills it in.
+  std::shared_ptr<storage::MessageRecord> message;
+  Duration delay{0};
+};
+struct ReceiveMessage {
+  storage::QueueId queue;
+  uint32_t messages_max = 1;
+  std::optional<Duration> visibility_timeout;
+};
+struct DeleteMessage {
+  storage::MessageKey receipt;
+};
+struct ListQueues {};
+
+// Submission and DeadLettersRequest come without a ticket: the desk gives it.
+using Call = std::variant<core::Submission, GetEvent, ListEvents, CancelEvent, ListFunctions,
+                          GetStatus, ListDeadLetters, GetDeadLetter, core::DeadLettersRequest,
+                          SendMessage, ReceiveMessage, DeleteMessage, ListQueues>;
+
+std::variant<Call, wire::CallError> decode(const wire::Request& request, Role role,
+                                           const core::Ledger& ledger);
+
+}  // namespace holdfast::api

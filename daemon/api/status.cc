@@ -1,0 +1,160 @@
+#include "daemon/api/status.h"
+
+#include <algorithm>
+
+#include "client/wire/message.h"
+#include "daemon/api/text.h"
+#include "daemon/core/retry.h"
+
+namespace holdfast::api {
+namespace {
+
+using std::chrono::floor;
+using std::chrono::seconds;
+
+// Commands can be long, and there can be 4,096: those beyond this are left out, so
+// that the answer stays one that clients read.
+constexpr size_t kCommandsBytesMax = 4u << 20;
+
+uint64_t backlog_count(const storage::FunctionRecord& record) {
+  return record.fresh + record.waiting;
+}
+
+uint32_t running_count(const core::Function& function) {
+  return function.events_running + function.calls_running;
+}
+
+bool is_listed(const core::Function& function, const storage::FunctionRecord& record) {
+  return function.settings != nullptr || backlog_count(record) > 0 || record.dead_letters > 0 ||
+         running_count(function) > 0;
+}
+
+// The oldest of those in memory. Fresh ones are there in the order of their age; of
+// the others the oldest may be on disk only, when more wait than memory holds.
+std::optional<LitPoint> oldest(const core::Function& function) {
+  std::optional<LitPoint> oldest;
+  const auto consider = [&](LitPoint age_from) {
+    oldest = std::min(oldest.value_or(age_from), age_from);
+  };
+  if (!function.fresh.empty()) consider(function.fresh.entries().begin()->second.age_from);
+  for (const auto& [key, entry] : function.due.entries()) consider(entry.age_from);
+  return oldest;
+}
+
+void add_function(wire::MapWriter& map, const core::Function& function,
+                  const storage::FunctionRecord& record) {
+  map.text("FunctionName", record.name)
+      .boolean("Configured", function.settings != nullptr)
+      .count("Backlog", backlog_count(record))
+      .count("Running", running_count(function))
+      .count("DeadLetters", record.dead_letters)
+      .count("DeadLettersBytes", record.dead_letters_bytes);
+}
+
+void add_functions(wire::MapWriter& map, const core::Lifecycle& core, const Moment& moment) {
+  wire::ArrayWriter functions = map.array("Functions");
+  for (const auto& [id, function] : core.backlog().functions()) {
+    const storage::FunctionRecord& record = core.ledger().function(id);
+    if (!is_listed(function, record)) continue;
+    wire::MapWriter row = functions.map();
+    add_function(row, function, record);
+    if (const auto age_from = oldest(function)) {
+      // A delayed event begins to age when it is due.
+      const Duration age = std::max(moment.lit - *age_from, Duration::zero());
+      row.number("OldestAgeSeconds", floor<seconds>(age).count());
+    }
+    row.count("Succeeded", record.succeeded)
+        .count("Failed", record.failed)
+        .count("Cancelled", record.cancelled)
+        .count("DeadLettersDropped", record.dead_letters_dropped);
+  }
+}
+
+void add_queues(wire::MapWriter& map, const core::Lifecycle& core) {
+  wire::ArrayWriter queues = map.array("Queues");
+  for (const auto& [id, record] : core.ledger().queues()) {
+    const bool configured = core.queues().configured(id);
+    if (!configured && record.messages == 0) continue;
+    queues.map()
+        .text("QueueName", record.name)
+        .boolean("Configured", configured)
+        .count("Messages", record.messages)
+        .count("Bytes", record.bytes)
+        .count("BytesMax", core.queues().bytes_max(id));
+  }
+}
+
+// What lies in the history, cut-off rows not counted.
+uint64_t history_bytes(const storage::StateRecord& state) {
+  if (state.history_marks.empty()) return 0;
+  return state.history_bytes - state.history_marks.front().bytes_before;
+}
+
+}  // namespace
+
+void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
+                   const core::Lifecycle& core, const Moment& moment) {
+  const storage::StateRecord& state = core.ledger().state();
+  const config::LimitSettings& limits = core.settings().limits;
+  wire::ReplyWriter reply{out, msgid};
+  wire::MapWriter map = reply.map();
+  map.text("Version", report.version)
+      .number("Pid", report.pid)
+      .text("State", core.draining() ? "draining" : "running")
+      .number("StartedAt", to_ms(report.started_wall))
+      .number("Now", to_ms(moment.wall));
+  add_functions(map, core, moment);
+  add_queues(map, core);
+  map.count("AttemptsRunning", core.attempts_running())
+      .count("AttemptsRunningMax", core.attempts_running_max())
+      .count("Connections", report.connections)
+      .count("MemoryBytes", report.memory_bytes)
+      .count("DiskFreeBytes", report.disk_free_bytes)
+      .count("DiskFreeMinBytes", limits.disk_free_min)
+      .count("DiskReservedBytes", state.reserved_bytes);
+  const std::optional<core::Refused> refusal = core.refusal();
+  map.boolean("Accepting", !refusal);
+  if (refusal) map.text("Refusal", refusal->message);
+  map.count("IdempotencyBytes", state.idempotency_bytes)
+      .count("IdempotencyBytesMax", limits.idempotency_bytes_max)
+      .count("HistoryBytes", history_bytes(state));
+  if (report.last_sync) map.number("LastSyncAt", to_ms(*report.last_sync));
+  map.count("Commits", state.batch_number)
+      .count("Accepted", state.accepted)
+      .count("Ended", state.ended);
+  map.map("Recovery")
+      .number("DurationMs", report.recovery_duration.count())
+      .count("InterruptedEvents", core.recovery().interrupted_events)
+      .count("InterruptedCalls", core.recovery().interrupted_calls)
+      .text("WalAudit", mended(report.wal_audit));
+}
+
+void append_functions(std::string& out, uint32_t msgid, const core::Lifecycle& core) {
+  size_t commands_bytes = 0;
+  wire::ReplyWriter reply{out, msgid};
+  wire::MapWriter map = reply.map();
+  wire::ArrayWriter functions = map.array("Functions");
+  for (const auto& [id, function] : core.backlog().functions()) {
+    const storage::FunctionRecord& record = core.ledger().function(id);
+    if (!is_listed(function, record)) continue;
+    wire::MapWriter row = functions.map();
+    add_function(row, function, record);
+    if (function.settings == nullptr) continue;
+    const config::FunctionSettings& settings = *function.settings;
+    row.number("Timeout", settings.timeout.count())
+        .count("ConcurrencyMax", settings.concurrency_max)
+        .count("Retries", core::retries(settings.retry));
+    for (const std::string& argument : settings.command) commands_bytes += argument.size();
+    if (commands_bytes > kCommandsBytesMax) continue;
+    wire::ArrayWriter command = row.array("Command");
+    for (const std::string& argument : settings.command) command.text(mended(argument));
+  }
+}
+
+void append_queues(std::string& out, uint32_t msgid, const core::Lifecycle& core) {
+  wire::ReplyWriter reply{out, msgid};
+  wire::MapWriter map = reply.map();
+  add_queues(map, core);
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,64 @@
+#include "daemon/committer.h"
+
+#include <utility>
+
+#include "storage/base/check.h"
+#include "storage/codec.h"
+#include "storage/keys.h"
+
+namespace holdfast::daemon {
+
+Committer::Committer(storage::Store& store, std::function<void()> wake)
+    : store_(store), wake_(std::move(wake)), thread_([this] { run(); }) {}
+
+Committer::~Committer() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void Committer::submit(Commit commit) {
+  CHECK(!busy_);
+  busy_ = true;
+  {
+    const std::lock_guard lock{mutex_};
+    CHECK(!next_ && !done_);
+    next_ = std::move(commit);
+  }
+  changed_.notify_one();
+}
+
+std::optional<Committed> Committer::take_done() {
+  const std::lock_guard lock{mutex_};
+  std::optional<Committed> done = std::exchange(done_, std::nullopt);
+  if (done) busy_ = false;
+  return done;
+}
+
+void Committer::run() {
+  std::unique_lock lock{mutex_};
+  while (true) {
+    changed_.wait(lock, [this] { return next_ || stopping_; });
+    if (!next_) return;
+    const Commit commit = std::move(*next_);
+    next_.reset();
+    lock.unlock();
+    Result<> outcome = write(commit);
+    lock.lock();
+    done_.emplace(Committed{commit.last, std::move(outcome)});
+    wake_();
+  }
+}
+
+Result<> Committer::write(const Commit& commit) {
+  const std::vector<storage::Write> writes = storage::encode(commit.batch);
+  if (Result<> written = store_.commit(writes); !written) return written;
+  if (!commit.history_cutoff) return ok();
+  return store_.drop_below(storage::Family::history,
+                           storage::history_key(*commit.history_cutoff));
+}
+
+}  // namespace holdfast::daemon

@@ -1,0 +1,69 @@
+// Committer: the thread that writes the database. One commit is in flight while the
+// next one gathers, so a sync is shared by all that came meanwhile (group commit),
+// without a timer.
+//
+//    if (!committer.busy()) committer.submit({last_step, std::move(batch)});
+//    ...                                  // `wake` is called from its thread, then:
+//    if (auto done = committer.take_done()) ...
+//
+// Rule    One commit in flight, and none after a failed one.
+// Reason  Then at most the last batch of the log can be torn, and what follows a bad
+//         spot tells damage from a tear (storage/rocks/wal_audit.h).
+//
+// Ownership  borrows the store. Destroying it waits for the commit in flight.
+// Threads    its own; all calls come from the loop.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "daemon/core/effect.h"
+#include "storage/base/result.h"
+#include "storage/batch.h"
+#include "storage/store.h"
+
+namespace holdfast::daemon {
+
+struct Commit {
+  core::StepSeq last;  // the highest step in it
+  storage::Batch batch;
+  std::optional<storage::Seq> history_cutoff;  // rows below may go, once this is durable
+};
+
+struct Committed {
+  core::StepSeq last;
+  Result<> outcome;
+};
+
+class Committer {
+ public:
+  Committer(storage::Store& store, std::function<void()> wake);
+  ~Committer();
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
+
+  bool busy() const { return busy_; }
+  void submit(Commit commit);
+  std::optional<Committed> take_done();
+
+ private:
+  void run();
+  Result<> write(const Commit& commit);
+
+  storage::Store& store_;
+  const std::function<void()> wake_;
+  bool busy_ = false;  // the loop's
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<Commit> next_;
+  std::optional<Committed> done_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace holdfast::daemon

@@ -1,0 +1,43 @@
+// EffectGate: holds every effect until the step it belongs to, and so every step
+// before it, is durable. Memory may lead the disk; the outside world may not.
+#pragma once
+
+#include <deque>
+#include <utility>
+#include <vector>
+
+#include "daemon/core/effect.h"
+#include "storage/base/check.h"
+
+namespace holdfast::daemon {
+
+class EffectGate {
+ public:
+  void hold(core::StepSeq seq, std::vector<core::Effect> effects) {
+    if (effects.empty()) return;
+    CHECK(held_.empty() || held_.back().seq < seq);
+    held_.push_back({seq, std::move(effects)});
+  }
+
+  // perform(Effect&&) for each effect of the steps up to the watermark, in their order.
+  // It may make the core produce further steps, which are held in their turn.
+  template <class Perform>
+  void open_to(core::StepSeq watermark, Perform&& perform) {
+    while (!held_.empty() && held_.front().seq <= watermark) {
+      Held ready = std::move(held_.front());
+      held_.pop_front();
+      for (core::Effect& effect : ready.effects) perform(std::move(effect));
+    }
+  }
+
+  bool empty() const { return held_.empty(); }
+
+ private:
+  struct Held {
+    core::StepSeq seq;
+    std::vector<core::Effect> effects;
+  };
+  std::deque<Held> held_;
+};
+
+}  // namespace holdfast::daemon

@@ -1,0 +1,218 @@
+#include "daemon/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/base/match.h"
+#include "storage/codec.h"
+#include "storage/keys.h"
+#include "storage/pages.h"
+
+namespace holdfast::daemon {
+
+namespace {
+// Sleeps are cut short, because core time may jump forward while we sleep.
+constexpr Duration kSleepMax = std::chrono::seconds{1};
+}  // namespace
+
+Engine::Engine(uv::Loop& loop, storage::Store& store, core::Lifecycle& core, Clock clock,
+               World world)
+    : store_(store),
+      core_(core),
+      clock_(std::move(clock)),
+      world_(std::move(world)),
+      commit_done_(loop, [this] { commits_done(); }),
+      read_done_(loop, [this] { reads_done(); }),
+      wakeup_(loop,
+              [this] {
+                const Moment now = moment();
+                if (const auto at = core_.next_wakeup(); at && *at <= now.now) {
+                  absorb(core_.ticked(now));
+                }
+              }),
+      committer_(store, [this] { commit_done_.wake(); }),
+      reader_([this] { read_done_.wake(); }) {}
+
+Moment Engine::moment() { return clock_.advance(read_kernel_clocks()); }
+
+void Engine::absorb(core::Step step) {
+  last_step_ = step.seq;
+  gathering_.append(std::move(step.batch));
+  gate_.hold(step.seq, std::move(step.effects));
+  for (const storage::KeyHash& hash : step.lookups) look_up(hash);
+  if (absorbing_) return;
+  // Lookups that memory could answer are facts of their own, after this one.
+  absorbing_ = true;
+  while (!known_keys_.empty()) {
+    auto [hash, bytes] = std::move(known_keys_.front());
+    known_keys_.pop_front();
+    key_known(hash, std::move(bytes));
+  }
+  absorbing_ = false;
+}
+
+void Engine::look_up(const storage::KeyHash& hash) {
+  const std::string key = storage::idempotency_row_key(hash);
+  storage::CachedValue cached = store_.get_cached(storage::Family::idempotency, key);
+  if (auto* value = std::get_if<std::optional<std::string>>(&cached)) {
+    known_keys_.emplace_back(hash, std::move(*value));
+    return;
+  }
+  ask([this, key] { return store_.get(storage::Family::idempotency, key); },
+      [this, hash](std::optional<std::string> bytes) { key_known(hash, std::move(bytes)); });
+}
+
+void Engine::key_known(const storage::KeyHash& hash, std::optional<std::string> bytes) {
+  std::optional<storage::IdempotencyRecord> record;
+  if (bytes) {
+    Result<storage::IdempotencyRecord> decoded = storage::decode_idempotency(*bytes);
+    if (!decoded) return fail(decoded.error());
+    record = std::move(*decoded);
+  }
+  absorb(core_.key_looked_up(hash, std::move(record), moment()));
+}
+
+void Engine::turn_over() {
+  if (failed_) return;
+  if (!committer_.busy()) {
+    if (gathering_.empty() && !core_.wants_commit()) {
+      gate_.open_to(last_step_, [this](core::Effect&& effect) { perform(std::move(effect)); });
+    } else {
+      moment();
+      gathering_.append(core_.seal(clock_.stamp()));
+      committer_.submit(Commit{last_step_, std::exchange(gathering_, {}),
+                               std::exchange(history_cutoff_, std::nullopt)});
+    }
+  }
+  arm_timer();
+}
+
+void Engine::arm_timer() {
+  const auto at = core_.next_wakeup();
+  if (!at) {
+    wakeup_.disarm();
+    return;
+  }
+  wakeup_.arm(std::clamp(*at - moment().now, Duration::zero(), kSleepMax));
+}
+
+bool Engine::settled() const {
+  return gathering_.empty() && !committer_.busy() && gate_.empty() && known_keys_.empty();
+}
+
+void Engine::commits_done() {
+  std::optional<Committed> done = committer_.take_done();
+  if (!done || failed_) return;
+  if (!done->outcome) return fail(done->outcome.error());
+  last_sync_ = moment().wall;
+  core_.committed(done->last);
+  // Whatever came after it without a batch of its own rests on it too.
+  const core::StepSeq watermark = gathering_.empty() ? last_step_ : done->last;
+  gate_.open_to(watermark, [this](core::Effect&& effect) { perform(std::move(effect)); });
+}
+
+void Engine::reads_done() {
+  for (const Reader::Answer& answer : reader_.take_answers()) {
+    if (failed_) return;
+    answer();
+  }
+}
+
+void Engine::fail(const Error& error) {
+  if (std::exchange(failed_, true)) return;
+  world_.storage_failed(error);
+}
+
+void Engine::perform(core::Effect&& effect) {
+  const storage::Lane lane{0};
+  std::visit(
+      match{
+          [&](core::Reply& reply) { world_.reply(std::move(reply)); },
+          [&](core::StartAttempt& start) { world_.start_attempt(std::move(start)); },
+          [&](const core::StopAttempt& stop) { world_.stop_attempt(stop); },
+          [&](const core::ViewEvent& view) { world_.view_event(view); },
+          [&](const core::DropHistory& drop) { history_cutoff_ = drop.cutoff; },
+          [&](const core::LoadFreshPage& load) {
+            ask(
+                [this, load, lane] {
+                  return storage::load_fresh_page(store_, load.function, lane, load.from,
+                                                  load.rows_max, load.payload_bytes_max);
+                },
+                [this, load](storage::FreshPage page) {
+                  absorb(core_.fresh_page_loaded(load.function, std::move(page), moment()));
+                });
+          },
+          [&](const core::LoadDuePage& load) {
+            ask(
+                [this, load, lane] {
+                  return storage::load_due_page(store_, load.function, lane, load.after,
+                                                load.rows_max);
+                },
+                [this, load](storage::DuePage page) {
+                  absorb(core_.due_page_loaded(load.function, std::move(page), moment()));
+                });
+          },
+          [&](const core::LoadEvent& load) {
+            ask([this, load] { return storage::load_event(store_, load.event); },
+                [this, load](storage::LoadedEvent loaded) {
+                  absorb(core_.event_loaded(std::move(loaded), load.purpose, moment()));
+                });
+          },
+          [&](const core::LoadExpiredKeys& load) {
+            ask(
+                [this, load] {
+                  return storage::load_expired_keys(store_, load.from, load.now, load.rows_max);
+                },
+                [this](storage::KeyPage page) {
+                  absorb(core_.expired_keys_loaded(std::move(page), moment()));
+                });
+          },
+          [&](const core::LoadMessagePage& load) {
+            ask(
+                [this, load] {
+                  return storage::load_message_page(store_, load.queue, load.after, load.rows_max);
+                },
+                [this, load](storage::MessagePage page) {
+                  absorb(core_.message_page_loaded(load.queue, std::move(page), moment()));
+                });
+          },
+          [&](const core::LoadDeadLetters& load) { load_dead_letters(load); },
+          [&](const core::LoadMessages& load) { load_messages(load); },
+      },
+      effect);
+}
+
+void Engine::load_dead_letters(const core::LoadDeadLetters& load) {
+  const auto read = [this, load]() -> Result<storage::DeadLetterPage> {
+    if (!load.one) {
+      return storage::load_dead_letter_page(store_, load.function, load.from, load.ending_below,
+                                            load.rows_max);
+    }
+    Result<storage::LoadedEvent> event = storage::load_event(store_, *load.one);
+    if (!event) return event.error();
+    storage::DeadLetterPage page;
+    if (event->dead_letter) page.rows.push_back(std::move(*event->dead_letter));
+    return page;
+  };
+  ask(read, [this, load](storage::DeadLetterPage page) {
+    absorb(core_.dead_letters_loaded(load.function, std::move(page), moment()));
+  });
+}
+
+void Engine::load_messages(const core::LoadMessages& load) {
+  using Messages = std::vector<std::optional<storage::MessageRecord>>;
+  const auto read = [this, load]() -> Result<Messages> {
+    Messages messages;
+    for (const storage::MessageKey& key : load.keys) {
+      Result<std::optional<storage::MessageRecord>> message = storage::load_message(store_, key);
+      if (!message) return message.error();
+      messages.push_back(std::move(*message));
+    }
+    return messages;
+  };
+  ask(read, [this, load](Messages messages) {
+    absorb(core_.messages_loaded(load.request, std::move(messages), moment()));
+  });
+}
+
+}  // namespace holdfast::daemon

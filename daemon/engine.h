@@ -1,0 +1,117 @@
+// Engine: the core with its disk. It feeds facts to the core, gathers the steps into
+// commits, and lets effects out when their step is durable.
+//
+//    engine.absorb(engine.core().submitted(std::move(submission), engine.moment()));
+//    ...
+//    engine.turn_over();  // once per turn, before the loop blocks
+//
+// What touches the disk it does itself (reads through the reader, answers back to the
+// core); the rest goes to the World.
+//
+// Ownership  borrows loop and store. Its threads end with it.
+// Threads    the loop's.
+// Failure    a failed commit, or a failed read, is told once by world.storage_failed;
+//            no effect leaves after that, and the daemon must stop (promise 8).
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "daemon/clock.h"
+#include "daemon/committer.h"
+#include "daemon/core/lifecycle.h"
+#include "daemon/effect_gate.h"
+#include "daemon/reader.h"
+#include "daemon/uv/async.h"
+#include "daemon/uv/loop.h"
+#include "daemon/uv/timer.h"
+
+namespace holdfast::daemon {
+
+struct World {
+  std::function<void(core::Reply&&)> reply;
+  std::function<void(core::StartAttempt&&)> start_attempt;
+  std::function<void(const core::StopAttempt&)> stop_attempt;
+  std::function<void(const core::ViewEvent&)> view_event;
+  std::function<void(const Error&)> storage_failed;
+};
+
+class Engine {
+ public:
+  Engine(uv::Loop& loop, storage::Store& store, core::Lifecycle& core, Clock clock, World world);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  core::Lifecycle& core() { return core_; }
+  const core::Lifecycle& core() const { return core_; }
+  Moment moment();
+
+  // Takes what a fact made the core produce.
+  void absorb(core::Step step);
+
+  // Hands the next commit over, if there is one and the committer is free; lets out
+  // what rests on durable steps only; arms the timer for the core's next wakeup.
+  void turn_over();
+
+  // Asks the disk for somebody else: `read` runs on the reader's thread, `then` on the
+  // loop's with its value. A failed read stops the daemon like a failed commit.
+  template <class Read, class Then>
+  void ask(Read read, Then then);
+
+  const storage::Store& store() const { return store_; }
+
+  // Nothing to commit, nothing in flight, nothing held back.
+  bool settled() const;
+  std::optional<WallTime> last_sync() const { return last_sync_; }
+
+ private:
+  void perform(core::Effect&& effect);
+  void look_up(const storage::KeyHash& hash);
+  void key_known(const storage::KeyHash& hash, std::optional<std::string> bytes);
+  void load_dead_letters(const core::LoadDeadLetters& load);
+  void load_messages(const core::LoadMessages& load);
+  void commits_done();
+  void reads_done();
+  void fail(const Error& error);
+  void arm_timer();
+
+  storage::Store& store_;
+  core::Lifecycle& core_;
+  Clock clock_;
+  World world_;
+
+  EffectGate gate_;
+  storage::Batch gathering_;
+  core::StepSeq last_step_{0};
+  std::optional<storage::Seq> history_cutoff_;
+  std::deque<std::pair<storage::KeyHash, std::optional<std::string>>> known_keys_;
+  bool absorbing_ = false;
+  bool failed_ = false;
+  std::optional<WallTime> last_sync_;
+
+  uv::Async commit_done_;
+  uv::Async read_done_;
+  uv::Timer wakeup_;
+  Committer committer_;
+  Reader reader_;
+};
+
+template <class Read, class Then>
+void Engine::ask(Read read, Then then) {
+  reader_.ask([this, read = std::move(read), then = std::move(then)]() -> Reader::Answer {
+    // Shared, because an Answer must be copyable and what was read need not be.
+    auto result = std::make_shared<decltype(read())>(read());
+    return [this, result, then] {
+      if (!*result) {
+        fail(result->error());
+      } else {
+        then(std::move(**result));
+      }
+    };
+  });
+}
+
+}  // namespace holdfast::daemon

@@ -1,0 +1,61 @@
+// FrontDesk: takes the clients' requests in and gives the answers out.
+//
+// A request is decoded and authorised (api/), becomes a fact for the core or a question
+// for the disk, and waits under a ticket until its answer may leave. A ticket is
+// answered once; an answer whose client has gone is dropped, and its request stands.
+//
+// Ownership  borrows engine and server; destroyed before them.
+// Threads    the loop's.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+
+#include "daemon/api/answers.h"
+#include "daemon/api/calls.h"
+#include "daemon/engine.h"
+#include "daemon/server.h"
+
+namespace holdfast::daemon {
+
+class FrontDesk {
+ public:
+  // `report` gathers what only the service knows, for GetStatus.
+  FrontDesk(Engine& engine, std::function<api::StatusReport()> report);
+
+  // The server comes to life after the desk that answers it.
+  void serve(Server& server) { server_ = &server; }
+
+  void take(SessionId session, const wire::Request& request);
+
+  void reply(core::Reply&& reply);
+  void view(const core::ViewEvent& view);
+
+  // The disk has failed: nobody knows what became of the requests that wait.
+  void answer_all_unknown();
+
+  size_t waiting() const { return callers_.size(); }
+
+ private:
+  struct Caller {
+    SessionId session;
+    uint32_t msgid = 0;
+  };
+
+  void handle(const Caller& caller, api::Call&& call);
+  core::Ticket admit(const Caller& caller);
+  std::optional<Caller> dismiss(core::Ticket ticket);
+  void send(const Caller& caller, const std::string& bytes);
+  void list_events(const Caller& caller, const api::ListEvents& call);
+  void list_dead_letters(const Caller& caller, const api::ListDeadLetters& call);
+  void get_dead_letter(const Caller& caller, const api::GetDeadLetter& call);
+
+  Engine& engine_;
+  const std::function<api::StatusReport()> report_;
+  Server* server_ = nullptr;
+  std::unordered_map<core::Ticket, Caller> callers_;
+  core::Ticket next_ticket_{1};
+};
+
+}  // namespace holdfast::daemon

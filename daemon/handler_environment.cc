@@ -1,0 +1,32 @@
+#include "daemon/handler_environment.h"
+
+#include <cstdlib>
+#include <map>
+
+#include "storage/base/time.h"
+
+namespace holdfast::daemon {
+
+std::vector<std::string> handler_environment(const core::StartAttempt& start,
+                                             storage::BoxTag box) {
+  std::map<std::string, std::string> variables;
+  for (const char* name : {"PATH", "HOME", "LANG", "TZ"}) {
+    if (const char* value = std::getenv(name)) variables[name] = value;
+  }
+  for (const auto& [name, value] : start.settings->environment) variables[name] = value;
+  variables["HOLDFAST_REQUEST_ID"] = storage::to_request_id(start.event, box);
+  variables["HOLDFAST_ATTEMPT"] = std::to_string(start.attempt.value);
+  variables["HOLDFAST_DEADLINE_MS"] = std::to_string(to_ms(start.deadline_wall));
+  variables["HOLDFAST_FUNCTION_NAME"] = start.function;
+  variables["HOLDFAST_INVOCATION_TYPE"] =
+      start.type == storage::InvocationType::event ? "Event" : "RequestResponse";
+  if (!start.idempotency_key.empty()) {
+    variables["HOLDFAST_IDEMPOTENCY_KEY"] = start.idempotency_key;
+  }
+  std::vector<std::string> environment;
+  environment.reserve(variables.size());
+  for (const auto& [name, value] : variables) environment.push_back(name + "=" + value);
+  return environment;
+}
+
+}  // namespace holdfast::daemon

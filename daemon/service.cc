@@ -1,0 +1,254 @@
+#include "daemon/service.h"
+
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "config/load.h"
+#include "config/reload.h"
+#include "config/warnings.h"
+#include "daemon/handler_environment.h"
+#include "daemon/log.h"
+#include "daemon/notify.h"
+#include "storage/base/check.h"
+
+namespace holdfast::daemon {
+namespace {
+
+constexpr Duration kHousekeepingInterval = std::chrono::seconds{1};
+
+World world_of(FrontDesk& desk, std::function<void(core::StartAttempt&&)> start,
+               std::function<void(const core::StopAttempt&)> stop,
+               std::function<void(const Error&)> failed) {
+  return World{[&desk](core::Reply&& reply) { desk.reply(std::move(reply)); },
+               std::move(start), std::move(stop),
+               [&desk](const core::ViewEvent& view) { desk.view(view); }, std::move(failed)};
+}
+
+uint64_t free_bytes(const std::string& directory) {
+  struct statvfs space {};
+  if (statvfs(directory.c_str(), &space) != 0) {
+    spdlog::error("cannot measure the free space of {}: {}; no new events are accepted",
+                  directory, std::strerror(errno));
+    return 0;
+  }
+  return static_cast<uint64_t>(space.f_bavail) * space.f_frsize;
+}
+
+}  // namespace
+
+Service::Service(ServiceParts parts)
+    : loop_(parts.loop),
+      store_(parts.store),
+      core_(parts.core),
+      settings_(std::move(parts.settings)),
+      config_path_(std::move(parts.config_path)),
+      recovery_duration_(parts.recovery_duration),
+      started_wall_(from_ms<WallTime>(read_kernel_clocks().wall_ms)),
+      engine_(loop_, store_, core_, std::move(parts.clock),
+              world_of(
+                  desk_, [this](core::StartAttempt&& start) { start_attempt(std::move(start)); },
+                  [this](const core::StopAttempt& stop) {
+                    const auto at = handles_.find(stop.event.seq);
+                    if (at != handles_.end()) runner_.stop(at->second);
+                  },
+                  [this](const Error& error) { storage_failed(error); })),
+      desk_(engine_, [this] { return report(); }),
+      runner_(
+          loop_, parts.spawner_fd,
+          [this](uint64_t handle, core::AttemptReport attempt_report) {
+            attempt_finished(handle, std::move(attempt_report));
+          },
+          [this] {
+            spdlog::critical("the process that owns the handlers is gone; stopping, so that the "
+                             "next start settles what ran");
+            exit_code_ = ExitCode::spawner_lost;
+            loop_.stop();
+          }),
+      before_blocking_(loop_, [this] { turn_over(); }),
+      second_(loop_, [this] { each_second(); }),
+      drain_timeout_(loop_,
+                     [this] {
+                       spdlog::warn("drain_timeout is over: ending {} running attempts",
+                                    core_.attempts_running());
+                       engine_.absorb(core_.drain_expired(engine_.moment()));
+                     }),
+      terminate_(loop_, SIGTERM, [this] { drain(); }),
+      interrupt_(loop_, SIGINT, [this] { drain(); }),
+      hangup_(loop_, SIGHUP, [this] { reload(); }) {}
+
+Service::~Service() = default;
+
+Result<ExitCode> Service::run() {
+  disk_free_bytes_ = free_bytes(settings_.daemon.state_directory);
+  core_.space_measured(disk_free_bytes_);
+  engine_.absorb(core_.started(engine_.moment()));
+  Result<std::unique_ptr<Server>> server = Server::listen(
+      loop_, settings_.socket, settings_.limits,
+      [this](SessionId session, wire::Request&& request) { desk_.take(session, request); },
+      [](SessionId) {});
+  if (!server) return server.error();
+  server_ = std::move(*server);
+  desk_.serve(*server_);
+  for (const std::string& warning : config::warnings(settings_)) spdlog::warn("{}", warning);
+  const core::RecoveryCounts& recovered = core_.recovery();
+  spdlog::info("ready on {}: {} functions, {} interrupted attempts to run again, started in {} ms",
+               settings_.socket.path, settings_.functions.size(), recovered.interrupted_events,
+               recovery_duration_.count());
+  notify_ready();
+  each_second();
+  loop_.run();
+  if (exit_code_ == ExitCode::success) spdlog::info("stopped: all is on disk");
+  return exit_code_;
+}
+
+void Service::turn_over() {
+  engine_.turn_over();
+  if (!server_) return;
+  server_->flush_touched();
+  server_->pause_reading(memory_bytes() > settings_.limits.memory_max / 4 * 3);
+  stop_if_drained();
+}
+
+uint64_t Service::memory_bytes() const { return server_->memory_bytes() + runner_.memory_bytes(); }
+
+void Service::start_attempt(core::StartAttempt&& start) {
+  const uint64_t handle = next_handle_++;
+  attempts_.emplace(handle, Attempt{start.event, start.attempt});
+  handles_[start.event.seq] = handle;
+  AttemptStart attempt;
+  attempt.handle = handle;
+  attempt.argv = start.settings->command;
+  attempt.environment = handler_environment(start, core_.ledger().box());
+  attempt.working_directory = start.settings->working_directory;
+  attempt.payload = std::move(start.payload);
+  attempt.result_bytes_max = start.settings->result_bytes_max;
+  attempt.timeout = start.settings->timeout;
+  attempt.kill_grace = start.settings->kill_grace;
+  runner_.start(std::move(attempt));
+}
+
+void Service::attempt_finished(uint64_t handle, core::AttemptReport&& attempt_report) {
+  auto node = attempts_.extract(handle);
+  CHECK(!node.empty());
+  const Attempt& attempt = node.mapped();
+  handles_.erase(attempt.event.seq);
+  engine_.absorb(core_.attempt_finished(attempt.event, attempt.attempt, std::move(attempt_report),
+                                        engine_.moment()));
+}
+
+void Service::each_second() {
+  disk_free_bytes_ = free_bytes(settings_.daemon.state_directory);
+  core_.space_measured(disk_free_bytes_);
+  const auto refusal = core_.refusal();
+  const bool accepting = !refusal.has_value();
+  if (accepting != std::exchange(accepting_, accepting) && !core_.draining()) {
+    if (refusal) {
+      spdlog::error("not accepting: {}", refusal->message);
+    } else {
+      spdlog::info("accepting again");
+    }
+  }
+  if (const auto failure = store_.failure()) {
+    storage_failed(*failure);
+    return;
+  }
+  notify_status(status_line());
+  notify_alive();
+  second_.arm(kHousekeepingInterval);
+}
+
+std::string Service::status_line() const {
+  uint64_t backlog = 0;
+  uint64_t dead_letters = 0;
+  for (const auto& [id, record] : core_.ledger().functions()) {
+    backlog += record.fresh + record.waiting;
+    dead_letters += record.dead_letters;
+  }
+  const auto refusal = core_.refusal();
+  return fmt::format("{}: {} waiting, {} running, {} dead letters",
+                     core_.draining() ? "draining"
+                                      : (refusal ? "NOT ACCEPTING, disk full" : "serving"),
+                     backlog, core_.attempts_running(), dead_letters);
+}
+
+void Service::drain() {
+  if (core_.draining()) return;
+  spdlog::info("stopping: {} attempts may finish within {} s", core_.attempts_running(),
+               std::chrono::duration_cast<std::chrono::seconds>(settings_.daemon.drain_timeout)
+                   .count());
+  notify_stopping();
+  engine_.absorb(core_.drain_started(engine_.moment()));
+  drain_timeout_.arm(settings_.daemon.drain_timeout);
+}
+
+void Service::stop_if_drained() {
+  if (!core_.draining() || !core_.idle() || !engine_.settled()) return;
+  server_->flush_touched();
+  server_->close_all();
+  loop_.stop();
+}
+
+void Service::reload() {
+  notify_reloading();
+  Result<config::Settings> loaded = config::load(config_path_);
+  if (!loaded) {
+    spdlog::error("reload refused, the old settings stay:\n{}", loaded.error().what);
+    notify_ready();
+    return;
+  }
+  for (const std::string& name : config::needs_restart(settings_, *loaded)) {
+    spdlog::warn("{} changed; that takes effect at the next restart", name);
+  }
+  config::Settings settings = std::move(*loaded);
+  settings.socket = settings_.socket;
+  settings.daemon.state_directory = settings_.daemon.state_directory;
+  settings.daemon.dark_time_ages = settings_.daemon.dark_time_ages;
+  settings.limits.memory_max = settings_.limits.memory_max;
+  resolve_attempts_running_max(settings);
+  settings_ = std::move(settings);
+  set_log_level(settings_.daemon.log_level);
+  server_->set_limits(settings_.limits);
+  engine_.absorb(core_.settings_changed(settings_, engine_.moment()));
+  for (const std::string& warning : config::warnings(settings_)) spdlog::warn("{}", warning);
+  spdlog::info("reloaded: {} functions", settings_.functions.size());
+  notify_ready();
+}
+
+// Promise 8. The next start reads what the disk really holds; nothing may leave now
+// but the word that nobody knows.
+void Service::storage_failed(const Error& error) {
+  spdlog::critical("storage failed, stopping at once: {}", error.what);
+  exit_code_ = ExitCode::storage_failed;
+  desk_.answer_all_unknown();
+  if (server_) server_->flush_touched();
+  loop_.stop();
+}
+
+api::StatusReport Service::report() {
+  api::StatusReport report;
+  report.version = HOLDFAST_VERSION;
+  report.pid = getpid();
+  report.started_wall = started_wall_;
+  report.connections = server_->connections_count();
+  report.disk_free_bytes = disk_free_bytes_;
+  report.last_sync = engine_.last_sync();
+  report.memory_bytes = memory_bytes();
+  report.recovery_duration = recovery_duration_;
+  report.wal_audit = store_.open_report().audit.sentence;
+  return report;
+}
+
+void resolve_attempts_running_max(config::Settings& settings) {
+  if (settings.limits.attempts_running_max > 0) return;
+  settings.limits.attempts_running_max =
+      4 * std::max<uint32_t>(std::thread::hardware_concurrency(), 1);
+}
+
+}  // namespace holdfast::daemon
