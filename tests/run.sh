@@ -1,0 +1,106 @@
+#!/bin/sh
+# Builds and runs all tests, from any folder, and ends with one line:
+#
+#   N passed, N failed, N skipped
+#
+#   tests/run.sh           address and undefined-behaviour sanitizers, then the threaded
+#                          tests again under the thread sanitizer
+#   tests/run.sh --fast    without the second build
+#   tests/run.sh --soak    the random tests (sim, crash) run for much longer: they see
+#                          HOLDFAST_SOAK=1, and every time limit is ten times as long
+#
+# The builds are kept in build-test/ and build-tsan/, or below HOLDFAST_BUILD_DIR.
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+
+# What has threads, or talks to a program that has: meson's test names and what to build.
+thread_tests='rocks daemon crash'
+
+fast=no
+time_limits=1
+for argument in "$@"; do
+  case "$argument" in
+    --fast) fast=yes ;;
+    --soak)
+      time_limits=10
+      HOLDFAST_SOAK=1
+      export HOLDFAST_SOAK
+      ;;
+    *)
+      echo "usage: tests/run.sh [--fast] [--soak]" >&2
+      exit 2
+      ;;
+  esac
+done
+
+builds=${HOLDFAST_BUILD_DIR:-$root}
+mkdir -p "$builds" 2>/dev/null || true
+if [ ! -w "$builds" ]; then
+  builds=$(mktemp -d)
+  trap 'rm -rf "$builds"' EXIT
+  echo "run.sh: building in $builds because the source folder is read-only" >&2
+fi
+
+"$root/config/install-dependencies.sh"
+
+LC_ALL=C.UTF-8
+PYTHONDONTWRITEBYTECODE=1
+ASAN_OPTIONS='detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1'
+UBSAN_OPTIONS='halt_on_error=1:print_stacktrace=1'
+TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:suppressions='$root/tests/tsan.supp'"
+export LC_ALL PYTHONDONTWRITEBYTECODE ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
+
+# configure FOLDER SANITIZERS: also after the checkout moved or the options changed.
+configure() {
+  folder=$1
+  set -- -Dbuildtype=debugoptimized "-Db_sanitize=$2" -Db_lundef=false "$folder" "$root"
+  if [ -f "$folder/build.ninja" ] && meson setup --reconfigure "$@" >/dev/null 2>&1; then
+    return
+  fi
+  rm -rf "$folder"
+  meson setup "$@"
+}
+
+jobs=$(nproc)
+failed=0
+logs="$builds/build-test/meson-logs/testlog.json"
+
+echo "== address and undefined-behaviour sanitizers"
+configure "$builds/build-test" address,undefined
+ninja -C "$builds/build-test" -j "$jobs"
+rm -f "$logs"
+meson test -C "$builds/build-test" --no-rebuild --print-errorlogs --num-processes "$jobs" \
+  --timeout-multiplier "$time_limits" || failed=1
+
+if [ "$fast" = no ]; then
+  echo "== thread sanitizer: $thread_tests"
+  configure "$builds/build-tsan" thread
+  chosen=$(meson test -C "$builds/build-tsan" --list 2>/dev/null | sed 's/.* \/ //' | sort -u |
+    grep -Fxe "$(echo "$thread_tests" | tr ' ' '\n')" || true)
+  if [ -n "$chosen" ]; then
+    targets=$(echo "$chosen" | sed 's/$/_test/')
+    # The thread sanitizer of g++ 12 cannot place its shadow on kernels that randomise
+    # more address bits than it knows. Without randomisation it always can.
+    place=''
+    if setarch "$(uname -m)" -R true 2>/dev/null; then
+      place="setarch $(uname -m) -R"
+    fi
+    thread_logs="$builds/build-tsan/meson-logs/testlog.json"
+    rm -f "$thread_logs"
+    # shellcheck disable=SC2086
+    meson compile -C "$builds/build-tsan" -j "$jobs" holdfastd holdfast $targets
+    # shellcheck disable=SC2086
+    $place meson test -C "$builds/build-tsan" --no-rebuild --print-errorlogs \
+      --num-processes "$jobs" --timeout-multiplier "$((time_limits * 3))" $chosen || failed=1
+    set -- "$thread_logs"
+  else
+    set --
+  fi
+else
+  set --
+fi
+
+echo
+/usr/bin/python3 "$root/tests/tidy/tally.py" "$logs" "$@" || failed=1
+exit "$failed"
