@@ -90,6 +90,8 @@ std::optional<InvokeReply> InvokeReply::unpack(const msgpack::object& map) {
   reply.duplicate = fields.is_true("Duplicate");
   if (const auto* ending = wire::find(map, "Ending")) reply.ending = unpack_ending(*ending);
   reply.payload = fields.optional_text("Payload");
+  reply.payload_bytes = static_cast<uint64_t>(
+      fields.optional_number("PayloadBytes").value_or(static_cast<int64_t>(reply.payload.size())));
   if (wire::find(map, "FunctionError") != nullptr) {
     reply.function_error = fields.text("FunctionError");
   }
@@ -122,8 +124,9 @@ std::optional<EventReply> EventReply::unpack(const msgpack::object& map) {
   reply.accepted_at_ms = fields.optional_number("AcceptedAt").value_or(0);
   reply.ended_at_ms = fields.optional_number("EndedAt");
   reply.condition = fields.optional_text("Condition");
-  reply.payload = fields.optional_bytes("Payload");
-  reply.payload_bytes = result_bytes(fields, reply.payload);
+  reply.payload_bytes = static_cast<uint64_t>(fields.optional_number("PayloadBytes").value_or(0));
+  reply.result = fields.optional_bytes("Result");
+  reply.result_bytes = static_cast<uint64_t>(fields.optional_number("ResultBytes").value_or(0));
   reply.error_type = fields.optional_text("ErrorType");
   reply.error_message = fields.optional_text("ErrorMessage");
   if (!fields.complete()) return std::nullopt;

@@ -36,6 +36,7 @@ struct InvokeReply {
   bool duplicate = false;                     // the key was known: request_id is the first one's
   std::optional<Ending> ending;               // of a duplicate that has ended
   std::string payload;                        // 200: the result, or a description of the error
+  uint64_t payload_bytes = 0;                 // of a duplicate's result that was not kept, too
   std::optional<std::string> function_error;  // 200: the function failed
   static std::optional<InvokeReply> unpack(const msgpack::object& map);
 };
@@ -72,8 +73,9 @@ struct EventReply {
   int64_t accepted_at_ms = 0;
   std::optional<int64_t> ended_at_ms;
   std::string condition;               // ended only
-  std::optional<std::string> payload;  // the result, when succeeded and small enough
   uint64_t payload_bytes = 0;
+  std::optional<std::string> result;  // when succeeded and small enough to be kept
+  uint64_t result_bytes = 0;
   std::string error_type;
   std::string error_message;
 

@@ -1,6 +1,7 @@
 // holdfastd: see README.md. Three ways to run: the daemon, --check-config, and
 // --spawner, which the daemon starts for itself.
 #include <malloc.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
@@ -46,13 +47,17 @@ Result<spawner::Fd> take_state_directory(const std::string& directory) {
     return Error{Errc::io, "cannot make the state directory " + directory + ": " +
                                std::strerror(errno) + " (its parent must exist)"};
   }
-  Result<spawner::LockTry> lock = spawner::try_lock_file(directory + "/daemon.lock");
-  if (!lock) return lock.error();
-  if (!lock->held) {
-    return Error{Errc::refused, "another holdfastd, pid " + std::to_string(lock->holder) +
-                                    ", has the state directory " + directory};
+  // One that was just killed may take a moment to be gone.
+  for (int tries_left = 20;; --tries_left) {
+    Result<spawner::LockTry> lock = spawner::try_lock_file(directory + "/daemon.lock");
+    if (!lock) return lock.error();
+    if (lock->held) return std::move(lock->held);
+    if (tries_left == 0) {
+      return Error{Errc::refused, "another holdfastd, pid " + std::to_string(lock->holder) +
+                                      ", has the state directory " + directory};
+    }
+    poll(nullptr, 0, 50);
   }
-  return std::move(lock->held);
 }
 
 ExitCode exit_code_of(const Error& error) {
@@ -78,7 +83,8 @@ ExitCode serve(storage::RocksStore& store, const config::Settings& settings,
     spdlog::critical("{}", dropped.error().what);
     return ExitCode::storage_failed;
   }
-  const auto loaded = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun);
+  const auto loaded =
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun);
   uv::Loop loop;
   Service service{{loop, store, core, std::move(clock), settings, config_path, spawner_fd,
                    loaded + store.open_report().duration}};
@@ -114,6 +120,7 @@ ExitCode run(const std::string& config_path) {
   notify_extend_timeout(kRecoveryTimeMax);
   storage::OpenOptions options;
   options.directory = directory + "/db";
+  options.on_warning = [](std::string_view text) { spdlog::warn("rocksdb: {}", text); };
   Result<std::unique_ptr<storage::RocksStore>> store = storage::RocksStore::open(options);
   if (!store) {
     spdlog::critical("{}", store.error().what);

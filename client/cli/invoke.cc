@@ -59,7 +59,7 @@ ExitCode wait_for_ending(const Context& context, Client& client, const std::stri
     }
     const std::string error =
         event->condition + " " + event->error_type + " " + event->error_message;
-    return show_ending(event->state, event->payload, event->payload_bytes, error);
+    return show_ending(event->state, event->result, event->result_bytes, error);
   }
 }
 

@@ -31,7 +31,7 @@ void show_summary(const msgpack::object& status) {
               number_field(status, "Accepted") + " / " + number_field(status, "Ended")});
   if (const auto* recovery = wire::find(status, "Recovery")) {
     fields.add({"Recovery", number_field(*recovery, "DurationMs") + " ms, " +
-                                number_field(*recovery, "Interrupted") + " interrupted, " +
+                                number_field(*recovery, "InterruptedEvents") + " interrupted, " +
                                 number_field(*recovery, "Waiting") + " waiting"});
   }
   print(fields.text());
@@ -39,12 +39,12 @@ void show_summary(const msgpack::object& status) {
 
 void show_status(const msgpack::object& status) {
   show_summary(status);
-  Table functions{{"FUNCTION", "BACKLOG", "OLDEST", "RUNNING", "SUCCEEDED", "FAILED",
+  Table functions{{"FUNCTION", "BACKLOG", "OLDEST S", "RUNNING", "SUCCEEDED", "FAILED",
                    "DEAD LETTERS", "BYTES", "DROPPED"}};
   for (const msgpack::object* row : rows_of(status, "Functions")) {
     const std::string note = is_true(*row, "Configured") ? "" : " (not configured)";
     functions.add({text_field(*row, "FunctionName") + note, number_field(*row, "Backlog"),
-                   time_field(*row, "OldestAcceptedAt"), number_field(*row, "Running"),
+                   number_field(*row, "OldestAgeSeconds"), number_field(*row, "Running"),
                    number_field(*row, "Succeeded"), number_field(*row, "Failed"),
                    number_field(*row, "DeadLetters"), bytes_field(*row, "DeadLettersBytes"),
                    number_field(*row, "DeadLettersDropped")});

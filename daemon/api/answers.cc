@@ -108,17 +108,9 @@ void append(wire::MapWriter map, const core::CancelAnswer& cancelled, storage::B
       .text("State", died ? word(storage::ViewState::dead) : word(cancelled.state));
 }
 
-template <class Moved>
-std::string_view moved_word(const Moved& moved) {
-  if constexpr (requires { moved.verb; }) {
-    return moved.verb == core::DeadLetterVerb::redrive ? "Redriven" : "Discarded";
-  } else {
-    return "Redriven";
-  }
-}
-
 void append(wire::MapWriter map, const core::DeadLettersMoved& moved) {
-  map.count(moved_word(moved), moved.count);
+  const bool redriven = moved.verb == core::DeadLetterVerb::redrive;
+  map.count(redriven ? "Redriven" : "Discarded", moved.count);
   if (moved.next) map.text("NextMarker", to_page_marker(*moved.next));
 }
 
@@ -229,7 +221,7 @@ void append_event_view(std::string& out, uint32_t msgid, const storage::EventVie
   wire::ReplyWriter reply{out, msgid};
   wire::MapWriter map = reply.map();
   add_event(map, view, ledger);
-  if (view.ending && view.ending->result) map.bytes("Payload", *view.ending->result);
+  if (view.ending && view.ending->result) map.bytes("Result", *view.ending->result);
   add_attempts(map, view.attempts);
 }
 

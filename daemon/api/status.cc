@@ -63,10 +63,13 @@ void add_functions(wire::MapWriter& map, const core::Lifecycle& core, const Mome
       const Duration age = std::max(moment.lit - *age_from, Duration::zero());
       row.number("OldestAgeSeconds", floor<seconds>(age).count());
     }
-    row.count("Succeeded", record.succeeded)
+    if (function.settings != nullptr) {
+      row.count("DeadLettersBytesMax", function.settings->dead_letters_bytes_max);
+    }
+    row.count("DeadLettersDropped", record.dead_letters_dropped)
+        .count("Succeeded", record.succeeded)
         .count("Failed", record.failed)
-        .count("Cancelled", record.cancelled)
-        .count("DeadLettersDropped", record.dead_letters_dropped);
+        .count("Cancelled", record.cancelled);
   }
 }
 
@@ -117,7 +120,8 @@ void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
   if (refusal) map.text("Refusal", refusal->message);
   map.count("IdempotencyBytes", state.idempotency_bytes)
       .count("IdempotencyBytesMax", limits.idempotency_bytes_max)
-      .count("HistoryBytes", history_bytes(state));
+      .count("HistoryBytes", history_bytes(state))
+      .count("HistoryBytesMax", limits.history_bytes_max);
   if (report.last_sync) map.number("LastSyncAt", to_ms(*report.last_sync));
   map.count("Commits", state.batch_number)
       .count("Accepted", state.accepted)
@@ -126,6 +130,7 @@ void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
       .number("DurationMs", report.recovery_duration.count())
       .count("InterruptedEvents", core.recovery().interrupted_events)
       .count("InterruptedCalls", core.recovery().interrupted_calls)
+      .count("Waiting", core.recovery().waiting)
       .text("WalAudit", mended(report.wal_audit));
 }
 

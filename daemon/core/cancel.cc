@@ -20,7 +20,8 @@ Step Lifecycle::cancel_requested(Ticket ticket, const EventId& id, const Moment&
     refuse(Refusal::not_found, "no such event was ever accepted here");
     return finish(std::move(step), moment);
   }
-  if (auto running = running_.find(id.seq); running != running_.end()) {
+  if (auto running = running_.find(id.seq);
+      running != running_.end() && running->second.event == id) {
     Running& attempt = running->second;
     if (attempt.type == storage::InvocationType::synchronous) {
       refuse(Refusal::conflict, "a synchronous call is not cancelled: its caller waits for it");

@@ -157,13 +157,16 @@ void Lifecycle::work_done(Step& step, FunctionId id) {
   const DeadLetterWork work = std::move(queue.front());
   queue.pop_front();
   if (work.kind != DeadLetterWork::Kind::drop_oldest) {
-    Answer answer = DeadLettersMoved{work.count, std::nullopt};
+    DeadLettersMoved moved;
+    moved.verb = work.kind == DeadLetterWork::Kind::redrive ? DeadLetterVerb::redrive
+                                                            : DeadLetterVerb::discard;
+    moved.count = work.count;
+    if (work.next && !work.one) moved.next = std::pair{*work.next, work.ending_below};
+    Answer answer = moved;
     if (work.refused && work.count == 0) {
       answer = *work.refused;
     } else if (work.one && work.count == 0) {
       answer = Refused{Refusal::not_found, "this event is not a dead letter"};
-    } else if (work.next && !work.one) {
-      answer = DeadLettersMoved{work.count, std::pair{*work.next, work.ending_below}};
     }
     step.effects.push_back(Reply{work.ticket, std::move(answer)});
   } else if (work.next) {

@@ -66,7 +66,9 @@ struct CancelAnswer {
   EventId event;
   storage::EndState state;
 };
+enum class DeadLetterVerb : uint8_t { redrive, discard };
 struct DeadLettersMoved {
+  DeadLetterVerb verb = DeadLetterVerb::redrive;
   uint64_t count = 0;
   std::optional<std::pair<Seq, Seq>> next;  // (from, ending_below) of the next page
 };

@@ -23,7 +23,8 @@ namespace {
 uint64_t bytes_of(const std::vector<storage::AttemptRecord>& attempts) {
   uint64_t bytes = 0;
   for (const auto& attempt : attempts) {
-    bytes += attempt.error_type.size() + attempt.error_message.size() + attempt.log_tail.size() + 64;
+    bytes += 64 + attempt.error_type.size() + attempt.error_message.size();
+    bytes += attempt.log_tail.size();
   }
   return bytes;
 }

@@ -59,7 +59,6 @@ struct Submission {
   Duration delay{0};
 };
 
-enum class DeadLetterVerb : uint8_t { redrive, discard };
 struct DeadLettersRequest {
   Ticket ticket;
   DeadLetterVerb verb = DeadLetterVerb::redrive;
@@ -73,6 +72,7 @@ struct DeadLettersRequest {
 struct RecoveryCounts {
   uint64_t interrupted_events = 0;
   uint64_t interrupted_calls = 0;
+  uint64_t waiting = 0;  // events of the backlogs, the interrupted ones included
 };
 
 class Lifecycle {

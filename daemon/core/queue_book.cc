@@ -5,21 +5,12 @@
 
 #include "storage/base/check.h"
 #include "storage/base/match.h"
+#include "storage/codec.h"
 
 namespace holdfast::core {
 
 using storage::MessageKey;
 using storage::MessageRecord;
-
-namespace {
-constexpr uint64_t kMessageOverheadBytes = 64;  // key, attributes' framing, times
-}
-
-uint64_t charged_bytes(const MessageRecord& message) {
-  uint64_t bytes = message.body.size() + kMessageOverheadBytes;
-  for (const auto& [name, value] : message.attributes) bytes += name.size() + value.size();
-  return bytes;
-}
 
 QueueBook::QueueBook(Ledger& ledger) : ledger_(ledger) {
   for (const auto& [id, record] : ledger_.queues()) {
@@ -52,7 +43,7 @@ bool QueueBook::full(QueueId queue) const {
 Seq QueueBook::send(Step& step, QueueId queue, std::shared_ptr<const MessageRecord> message,
                     TimePoint visible_at) {
   const MessageKey key{queue, visible_at, ledger_.take_seq(), storage::Generation{0}};
-  const uint64_t bytes = charged_bytes(*message);
+  const uint64_t bytes = storage::charged_bytes_of_message(*message);
   queues_.at(queue).window.add(key, bytes);
   storage::QueueRecord& record = ledger_.change(queue);
   record.messages += 1;
@@ -198,7 +189,8 @@ void QueueBook::messages_loaded(Step& step, uint64_t request,
                                                                 : messages.front().has_value();
                    if (stands) {
                      CHECK(messages.front().has_value());
-                     erase_row(step, erasure.ticket, key, charged_bytes(*messages.front()));
+                     erase_row(step, erasure.ticket, key,
+                               storage::charged_bytes_of_message(*messages.front()));
                    } else {
                      step.effects.push_back(Reply{
                          erasure.ticket,

@@ -93,7 +93,4 @@ class QueueBook {
   uint64_t next_load_ = 1;
 };
 
-// Disk a message is charged with.
-uint64_t charged_bytes(const storage::MessageRecord& message);
-
 }  // namespace holdfast::core

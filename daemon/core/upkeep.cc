@@ -32,7 +32,10 @@ Step Lifecycle::started(const Moment& moment) {
   for (const auto& [key, record] : std::exchange(unsettled_, {})) {
     settle(step, key, record, moment);
   }
-  for (const auto& [id, function] : backlog_.functions()) touched_.insert(id);
+  for (const auto& [id, function] : backlog_.functions()) {
+    touched_.insert(id);
+    recovery_.waiting += ledger_.function(id).fresh + ledger_.function(id).waiting;
+  }
   return finish(std::move(step), moment);
 }
 
@@ -131,7 +134,7 @@ Step Lifecycle::message_sent(Ticket ticket, QueueId queue,
   question.space = space_;
   question.disk_free_min = settings_.limits.disk_free_min;
   question.reserved_bytes = ledger_.state().reserved_bytes;
-  question.event_bytes = charged_bytes(*message);
+  question.event_bytes = storage::charged_bytes_of_message(*message);
   std::optional<Refused> refused = core::refuse(question);
   if (draining_) refused = Refused{Refusal::unavailable, "the daemon is stopping"};
   if (!queues_.configured(queue)) {
@@ -143,7 +146,7 @@ Step Lifecycle::message_sent(Ticket ticket, QueueId queue,
     step.effects.push_back(Reply{ticket, std::move(*refused)});
     return finish(std::move(step), moment);
   }
-  space_.written_bytes += charged_bytes(*message);
+  space_.written_bytes += storage::charged_bytes_of_message(*message);
   const Seq seq = queues_.send(step, queue, std::move(message), moment.now + delay);
   step.effects.push_back(Reply{ticket, Sent{seq}});
   return finish(std::move(step), moment);

@@ -93,21 +93,21 @@ TEST(Answers, ADuplicateOfAnEndedEventTellsItsEnding) {
   storage::StoredAnswer ending = stored(EndState::succeeded, Condition::success);
   ending.result = "42";
   ending.result_bytes = 2;
-  with(ending, R"("State":"succeeded","Condition":"Success","EndedAt":1234,"Payload":"42")");
+  with(ending, R"("State":"succeeded","Condition":"Success","EndedAt":1234,"Payload":b"42")");
   ending.result.reset();
   ending.result_bytes = 70000;
   with(ending, R"("State":"succeeded","Condition":"Success","EndedAt":1234,"PayloadBytes":70000)");
   ending = stored(EndState::failed, Condition::retries_exhausted);
   ending.error_type = "T";
   ending.error_message = "M";
-  with(ending, R"("State":"failed","Condition":"RetriesExhausted","EndedAt":1234,"Payload":"",)"
+  with(ending, R"("State":"failed","Condition":"RetriesExhausted","EndedAt":1234,"Payload":b"",)"
                R"("ErrorType":"T","ErrorMessage":"M")");
 }
 
 TEST(Answers, ASynchronousCallReturnsItsResultOrAnErrorObject) {
   core::Returned returned{kEvent, false, stored(EndState::succeeded, Condition::success)};
   returned.answer.result = "42";
-  EXPECT_EQ(answer(returned), with_id(R"("StatusCode":200,)", R"(,"Payload":"42")"));
+  EXPECT_EQ(answer(returned), with_id(R"("StatusCode":200,)", R"(,"Payload":b"42")"));
   returned.duplicate = true;
   returned.answer.result.reset();
   returned.answer.result_bytes = 65537;
@@ -115,14 +115,14 @@ TEST(Answers, ASynchronousCallReturnsItsResultOrAnErrorObject) {
             with_id(R"("StatusCode":200,)", R"(,"Duplicate":true,"PayloadBytes":65537)"));
   returned.answer.result_bytes = 0;
   EXPECT_EQ(answer(returned),
-            with_id(R"("StatusCode":200,)", R"(,"Duplicate":true,"Payload":"")"));
+            with_id(R"("StatusCode":200,)", R"(,"Duplicate":true,"Payload":b"")"));
 
   core::Returned failed{kEvent, false, stored(EndState::failed, Condition::function_error)};
   failed.answer.error_type = "Runtime.ExitError";
   failed.answer.error_message = "exit status 1";
   EXPECT_EQ(answer(failed),
             with_id(R"("StatusCode":200,)",
-                    R"(,"FunctionError":"Unhandled","Payload":"{\"errorType\":)"
+                    R"(,"FunctionError":"Unhandled","Payload":b"{\"errorType\":)"
                     R"(\"Runtime.ExitError\",\"errorMessage\":\"exit status 1\",\"requestId\":\")" +
                         request_id(17) + R"(\"}")"));
 }
@@ -140,6 +140,9 @@ TEST(Answers, MovedDeadLettersAreCountedAndTheMarkerLeadsOn) {
   core::DeadLettersMoved moved;
   moved.count = 3;
   EXPECT_EQ(answer(moved), R"({"Redriven":3})");
+  moved.verb = core::DeadLetterVerb::discard;
+  EXPECT_EQ(answer(moved), R"({"Discarded":3})");
+  moved.verb = core::DeadLetterVerb::redrive;
   moved.next = {Seq{5}, Seq{6}};
   EXPECT_EQ(answer(moved), R"({"Redriven":3,"NextMarker":"00000000000000050000000000000006"})");
 }
@@ -160,7 +163,8 @@ TEST(Answers, MessagesComeWithReceiptsAndTheIdThatTheSenderWasTold) {
   EXPECT_EQ(answer(core::Received{{{key, record}}}),
             "{\"Messages\":[{\"MessageId\":\"" + id + "\",\"ReceiptHandle\":\"" +
                 to_receipt(key, kBox) +
-                R"(","Body":"body","MessageAttributes":{"a":"1"},"SentAt":77,"ReceiveCount":2}]})");
+                R"(","Body":b"body","MessageAttributes":{"a":"1"},"SentAt":77,)"
+                R"("ReceiveCount":2}]})");
 }
 
 // --- events ----------------------------------------------------------------
@@ -224,7 +228,7 @@ TEST(EventViews, AnEndedEventTellsItsResultOrItsError) {
   view.attempts.clear();
   EXPECT_EQ(event(view),
             event_text("succeeded", R"(,"EndedAt":3000,"Condition":"Success","ResultBytes":2,)"
-                                    R"("Payload":"42","Attempts":[])"));
+                                    R"("Result":b"42","Attempts":[])"));
   for (const auto& [state, word] : std::map<storage::ViewState, std::string>{
            {storage::ViewState::dead, "dead"}, {storage::ViewState::failed, "failed"}}) {
     view = ended(EndState::failed, Condition::event_age_exceeded);
@@ -273,7 +277,7 @@ TEST(DeadLetters, AListHasRowsAndOneHasItsPayloadToo) {
   const storage::LoadedEvent loaded{kEvent, record, {}, dead_letter, {}};
   out.clear();
   append_dead_letter(out, kMsgid, loaded, ledger_of_tests());
-  EXPECT_EQ(text_of(out), with_id("", text + R"(,"Payload":"abc",)" + kAttempts));
+  EXPECT_EQ(text_of(out), with_id("", text + R"(,"Payload":b"abc",)" + kAttempts));
 }
 
 // --- the daemon ------------------------------------------------------------
@@ -283,6 +287,7 @@ config::Settings settings_of_tests() {
   config::FunctionSettings function;
   function.command = {"/bin/cat", "-"};
   settings.functions.emplace("resize", function);
+  settings.limits.attempts_running_max = 5;
   settings.queues.emplace("done", config::QueueSettings{});
   return settings;
 }
@@ -330,9 +335,7 @@ TEST(Status, FunctionsAreThoseOfTheConfigurationAndThoseWithSomethingKept) {
 }
 
 TEST(Status, TellsAllThatTheCoreAndTheShellKnow) {
-  config::Settings settings = settings_of_tests();
-  settings.limits.attempts_running_max = 5;
-  core::Lifecycle core{recovered_of_tests(), kBox, settings, 1};
+  core::Lifecycle core{recovered_of_tests(), kBox, settings_of_tests(), 1};
   Moment moment{from_ms<TimePoint>(50'000), from_ms<LitPoint>(40'000), wall(90'000)};
   core.started(moment);
   core::Submission submission;
@@ -350,14 +353,17 @@ TEST(Status, TellsAllThatTheCoreAndTheShellKnow) {
   for (const std::string part : {
            R"({"Version":"1.2.3","Pid":321,"State":"draining","StartedAt":80000,"Now":90000,)",
            R"("Backlog":1,"Running":0,"DeadLetters":0,"DeadLettersBytes":0,"OldestAgeSeconds":62,)"
-           R"("Succeeded":0,"Failed":0,"Cancelled":0,"DeadLettersDropped":0})",
+           R"("DeadLettersBytesMax":67108864,"DeadLettersDropped":0,"Succeeded":0,"Failed":0,)"
+           R"("Cancelled":0})",
            R"({"FunctionName":"left","Configured":false,"Backlog":0,"Running":0,"DeadLetters":2,)"
-           R"("DeadLettersBytes":300,"Succeeded":7,"Failed":0,"Cancelled":0,)",
+           R"("DeadLettersBytes":300,"DeadLettersDropped":0,"Succeeded":7,"Failed":0,)"
+           R"("Cancelled":0})",
            R"("Queues":[{"QueueName":"done",)",
            R"("AttemptsRunning":0,"AttemptsRunningMax":5,"Connections":4,"MemoryBytes":6000,)"
            R"("DiskFreeBytes":5000,"DiskFreeMinBytes":268435456,"DiskReservedBytes":)",
            R"("Accepting":false,"Refusal":"the daemon is stopping")",
-           R"("HistoryBytes":600,"LastSyncAt":89000,"Commits":12,"Accepted":31,"Ended":20,)",
+           R"("HistoryBytes":600,"HistoryBytesMax":268435456,"LastSyncAt":89000,"Commits":12,)"
+           R"("Accepted":31,"Ended":20,)",
            R"("Recovery":{"DurationMs":7,"InterruptedEvents":0,"InterruptedCalls":0,)"
            R"("WalAudit":"all is well"}})",
        }) {

@@ -174,6 +174,9 @@ TEST(DecodeEvent, ARequestIdFindsItsEventAndOthersAreNotFound) {
   EXPECT_EQ(with(request_id(17, 3)), kResourceNotFound) << "there is no third function";
   EXPECT_EQ(with(request_id(17, 1, storage::BoxTag{1})), kResourceNotFound) << "another box";
   EXPECT_EQ(with(to_message_id(storage::Seq{17}, kBox)), kResourceNotFound) << "a message";
+  storage::EventId other_lane = kEvent;
+  other_lane.lane = storage::Lane{1};
+  EXPECT_EQ(with(storage::to_request_id(other_lane, kBox)), kResourceNotFound);
   EXPECT_EQ(with("00000000-0000-0000-0000-000000000000"), kResourceNotFound);
   EXPECT_EQ(with(std::string(36, '-')), kResourceNotFound);
   EXPECT_EQ(with("not a RequestId"), kInvalidParameterValue);

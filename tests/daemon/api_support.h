@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <memory>
+#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -30,7 +30,32 @@ inline wire::Request request(std::string_view method, const PackParams& pack) {
   return wire::Request{0, "", msgpack::object_handle{}, 0};
 }
 
-// The reply as JSON-like text; an error as "Type: Message".
+// As JSON, with b"..." for a bin, so that a text is told from bytes.
+inline std::string text_of(const msgpack::object& value) {
+  std::string text;
+  if (value.type == msgpack::type::MAP) {
+    for (const auto& entry : std::span{value.via.map.ptr, value.via.map.size}) {
+      text += (text.empty() ? "" : ",") + text_of(entry.key) + ":" + text_of(entry.val);
+    }
+    return "{" + text + "}";
+  }
+  if (value.type == msgpack::type::ARRAY) {
+    for (const auto& element : std::span{value.via.array.ptr, value.via.array.size}) {
+      text += (text.empty() ? "" : ",") + text_of(element);
+    }
+    return "[" + text + "]";
+  }
+  if (const auto bytes = wire::as_bytes(value)) {
+    text = value.type == msgpack::type::BIN ? "b\"" : "\"";
+    for (const char byte : *bytes) text += byte == '"' ? "\\\"" : std::string{byte};
+    return text + "\"";
+  }
+  std::ostringstream number;
+  number << value;
+  return number.str();
+}
+
+// An error as "Type: Message".
 inline std::string text_of(std::string_view reply_bytes) {
   wire::ReplyReader reader;
   reader.feed(reply_bytes);
@@ -42,9 +67,7 @@ inline std::string text_of(std::string_view reply_bytes) {
   if (const auto* error = std::get_if<wire::CallError>(&reply->answer)) {
     return error->type + ": " + error->message;
   }
-  std::ostringstream text;
-  text << std::get<msgpack::object_handle>(reply->answer).get();
-  return text.str();
+  return text_of(std::get<msgpack::object_handle>(reply->answer).get());
 }
 
 // A box with two functions (ids 1 and 2) and a queue (id 1).
