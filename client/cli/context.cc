@@ -56,6 +56,10 @@ std::string advice(const Context& context, const Failure& failure) {
     case EACCES:
     case EPERM: {
       const std::string group = group_of(context.socket_path);
+      if (group == "root") {
+        return "only root may use it: run the command as root, or set socket.group in "
+               "holdfast.toml";
+      }
       return "only root and members of the group '" + group +
              "' may use it. Join it with: sudo usermod -aG " + group + " $USER, then log in again";
     }

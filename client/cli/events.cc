@@ -40,7 +40,7 @@ ExitCode list(const Context& context, const EventsArguments& arguments) {
 void show_event(const msgpack::object& event) {
   Table fields{{"RequestId", text_field(event, "RequestId")}};
   for (const auto* key : {"FunctionName", "State", "InvocationType", "Condition", "ErrorType",
-                          "ErrorMessage", "Payload"}) {
+                          "ErrorMessage", "Result"}) {
     if (wire::find(event, key) != nullptr) fields.add({key, text_field(event, key)});
   }
   for (const auto* key : {"Attempt", "Failures", "Interruptions"}) {
@@ -49,7 +49,9 @@ void show_event(const msgpack::object& event) {
   for (const auto* key : {"AcceptedAt", "DueAt", "StartedAt", "DeadlineAt", "EndedAt"}) {
     if (wire::find(event, key) != nullptr) fields.add({key, time_field(event, key)});
   }
-  fields.add({"PayloadBytes", bytes_field(event, "PayloadBytes")});
+  for (const auto* key : {"PayloadBytes", "ResultBytes"}) {
+    if (wire::find(event, key) != nullptr) fields.add({key, bytes_field(event, key)});
+  }
   print(fields.text());
   show_attempts(event);
 }

@@ -237,15 +237,17 @@ std::vector<const msgpack::object*> rows_of(const msgpack::object& map, std::str
 }
 
 void show_attempts(const msgpack::object& event) {
-  const std::vector<const msgpack::object*> attempts = rows_of(event, "Attempts");
-  if (attempts.empty()) return;
-  Table table{{"ATTEMPT", "OUTCOME", "STARTED", "ENDED", "ERROR", "LOG TAIL"}};
-  for (const msgpack::object* attempt : attempts) {
-    table.add({number_field(*attempt, "Attempt"), text_field(*attempt, "Outcome"),
-               time_field(*attempt, "StartedAt"), time_field(*attempt, "EndedAt"),
-               text_field(*attempt, "ErrorMessage"), text_field(*attempt, "LogTail")});
+  for (const msgpack::object* attempt : rows_of(event, "Attempts")) {
+    print("\nattempt " + number_field(*attempt, "Attempt") + ": " +
+          text_field(*attempt, "Outcome") + ", " + time_field(*attempt, "StartedAt") + " to " +
+          time_field(*attempt, "EndedAt") + "\n  " + text_field(*attempt, "ErrorMessage") + "\n");
+    std::string_view tail = bytes_of(*attempt, "LogTail");
+    while (!tail.empty()) {
+      const size_t end = std::min(tail.find('\n'), tail.size());
+      print("  | " + printable(tail.substr(0, end)) + "\n");
+      tail.remove_prefix(std::min(end + 1, tail.size()));
+    }
   }
-  print("\n" + table.text());
 }
 
 // What standard output did not take is noticed at the end, by main().

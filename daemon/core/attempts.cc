@@ -94,8 +94,11 @@ AttemptRecord describe(const AttemptReport& report, AttemptNumber attempt,
           [&](const Succeeded&) { CHECK(!"a success is not a failed attempt"); },
       },
       report.outcome);
+  // Only a program's name can be as long as that; it is cut between characters.
   if (record.error_message.size() > storage::kErrorMessageBytesMax) {
-    record.error_message.resize(storage::kErrorMessageBytesMax);
+    size_t end = storage::kErrorMessageBytesMax;
+    while (end > 0 && (static_cast<uint8_t>(record.error_message[end]) & 0xC0) == 0x80) --end;
+    record.error_message.resize(end);
   }
   return record;
 }
