@@ -76,7 +76,7 @@ void Engine::turn_over() {
   if (failed_) return;
   if (!committer_.busy()) {
     if (gathering_.empty() && !core_.wants_commit()) {
-      gate_.open_to(last_step_, [this](core::Effect&& effect) { perform(std::move(effect)); });
+      let_out(last_step_);
     } else {
       moment();
       gathering_.append(core_.seal(clock_.stamp()));
@@ -108,7 +108,20 @@ void Engine::commits_done() {
   core_.committed(done->last);
   // Whatever came after it without a batch of its own rests on it too.
   const core::StepSeq watermark = gathering_.empty() ? last_step_ : done->last;
+  let_out(watermark);
+}
+
+void Engine::let_out(core::StepSeq watermark) {
   gate_.open_to(watermark, [this](core::Effect&& effect) { perform(std::move(effect)); });
+  while (!waiting_.empty() && waiting_.front().first <= watermark) {
+    const std::function<void()> then = std::move(waiting_.front().second);
+    waiting_.pop_front();
+    then();
+  }
+}
+
+void Engine::when_durable(std::function<void()> then) {
+  waiting_.emplace_back(last_step_, std::move(then));
 }
 
 void Engine::reads_done() {

@@ -61,6 +61,9 @@ class Engine {
   template <class Read, class Then>
   void ask(Read read, Then then);
 
+  // Runs it when all that has been decided so far is durable: for answers out of memory.
+  void when_durable(std::function<void()> then);
+
   const storage::Store& store() const { return store_; }
 
   // Nothing to commit, nothing in flight, nothing held back.
@@ -69,6 +72,7 @@ class Engine {
 
  private:
   void perform(core::Effect&& effect);
+  void let_out(core::StepSeq watermark);
   void look_up(const storage::KeyHash& hash);
   void key_known(const storage::KeyHash& hash, std::optional<std::string> bytes);
   void load_dead_letters(const core::LoadDeadLetters& load);
@@ -84,6 +88,7 @@ class Engine {
   World world_;
 
   EffectGate gate_;
+  std::deque<std::pair<core::StepSeq, std::function<void()>>> waiting_;
   storage::Batch gathering_;
   core::StepSeq last_step_{0};
   std::optional<storage::Seq> history_cutoff_;

@@ -89,15 +89,15 @@ void FrontDesk::handle(const Caller& caller, api::Call&& call) {
           [&](const api::GetDeadLetter& get) { get_dead_letter(caller, get); },
           [&](const api::ListFunctions&) {
             api::append_functions(bytes, caller.msgid, core);
-            send(caller, bytes);
+            send_when_durable(caller, std::move(bytes));
           },
           [&](const api::ListQueues&) {
             api::append_queues(bytes, caller.msgid, core);
-            send(caller, bytes);
+            send_when_durable(caller, std::move(bytes));
           },
           [&](const api::GetStatus&) {
             api::append_status(bytes, caller.msgid, report_(), core, now);
-            send(caller, bytes);
+            send_when_durable(caller, std::move(bytes));
           },
       },
       call);
@@ -117,6 +117,11 @@ std::optional<FrontDesk::Caller> FrontDesk::dismiss(core::Ticket ticket) {
 
 void FrontDesk::send(const Caller& caller, const std::string& bytes) {
   server_->reply(caller.session, bytes);
+}
+
+// What memory knows may lead the disk: such an answer waits as an effect does.
+void FrontDesk::send_when_durable(const Caller& caller, std::string bytes) {
+  engine_.when_durable([this, caller, bytes = std::move(bytes)] { send(caller, bytes); });
 }
 
 void FrontDesk::reply(core::Reply&& reply) {

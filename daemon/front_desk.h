@@ -47,6 +47,7 @@ class FrontDesk {
   core::Ticket admit(const Caller& caller);
   std::optional<Caller> dismiss(core::Ticket ticket);
   void send(const Caller& caller, const std::string& bytes);
+  void send_when_durable(const Caller& caller, std::string bytes);
   void list_events(const Caller& caller, const api::ListEvents& call);
   void list_dead_letters(const Caller& caller, const api::ListDeadLetters& call);
   void get_dead_letter(const Caller& caller, const api::GetDeadLetter& call);

@@ -4,6 +4,9 @@
 #include <utility>
 
 namespace holdfast::daemon {
+namespace {
+constexpr size_t kInputWorthShedding = 64u << 10;
+}  // namespace
 
 Result<std::unique_ptr<Server>> Server::listen(uv::Loop& loop, const config::SocketSettings& socket,
                                                const config::LimitSettings& limits,
@@ -95,6 +98,19 @@ void Server::pause_reading(bool paused) {
       schedule(entry);
     }
   }
+}
+
+bool Server::shed_largest_input() {
+  Session* largest = nullptr;
+  size_t bytes = kInputWorthShedding;
+  for (auto& [id, entry] : sessions_) {
+    if (entry.session->input_bytes() <= bytes) continue;
+    bytes = entry.session->input_bytes();
+    largest = entry.session.get();
+  }
+  if (largest == nullptr) return false;
+  largest->shed();
+  return true;
 }
 
 void Server::close_all() {

@@ -56,6 +56,10 @@ class Server {
   // No requests from anybody until told otherwise; replies go on.
   void pause_reading(bool paused);
 
+  // Gives up the largest unfinished request of all and the connection it came by;
+  // false when none is larger than a small one.
+  bool shed_largest_input();
+
   // Holds for present connections as well, but closes none of them.
   void set_limits(const config::LimitSettings& limits);
 

@@ -112,8 +112,22 @@ void Service::turn_over() {
   engine_.turn_over();
   if (!server_) return;
   server_->flush_touched();
-  server_->pause_reading(memory_bytes() > settings_.limits.memory_max / 4 * 3);
+  server_->pause_reading(memory_is_short());
   stop_if_drained();
+}
+
+bool Service::memory_is_short() const {
+  return memory_bytes() > settings_.limits.memory_max / 4 * 3;
+}
+
+// While memory is short nobody is read from, so requests that came in part can hold it
+// for ever. The largest of them are given up when that has lasted a second.
+void Service::relieve_memory() {
+  const bool was_short = std::exchange(memory_was_short_, memory_is_short());
+  if (!was_short || !memory_was_short_) return;
+  while (memory_is_short() && server_->shed_largest_input()) {
+    spdlog::warn("memory_max: gave up a connection with an unfinished request");
+  }
 }
 
 uint64_t Service::memory_bytes() const { return server_->memory_bytes() + runner_.memory_bytes(); }
@@ -159,6 +173,7 @@ void Service::each_second() {
     storage_failed(*failure);
     return;
   }
+  relieve_memory();
   notify_status(status_line());
   notify_alive();
   second_.arm(kHousekeepingInterval);

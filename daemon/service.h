@@ -51,12 +51,14 @@ class Service {
   void attempt_finished(uint64_t handle, core::AttemptReport&& report);
   void turn_over();
   void each_second();
+  void relieve_memory();
   void drain();
   void reload();
   void storage_failed(const Error& error);
   void stop_if_drained();
   api::StatusReport report();
   uint64_t memory_bytes() const;
+  bool memory_is_short() const;
   std::string status_line() const;
 
   uv::Loop& loop_;
@@ -87,6 +89,7 @@ class Service {
   uint64_t next_handle_ = 1;
   uint64_t disk_free_bytes_ = 0;
   bool accepting_ = true;
+  bool memory_was_short_ = false;  // a second ago
   ExitCode exit_code_ = ExitCode::success;
 };
 

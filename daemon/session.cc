@@ -81,6 +81,16 @@ void Session::refuse(const wire::Fault& fault) {
   flush();
 }
 
+void Session::shed() {
+  if (phase_ != Phase::open) return;
+  reader_ = wire::RequestReader{};
+  refuse({0, "TooManyRequestsException",
+          "the daemon is short of memory (memory_max) and this request stayed unfinished: "
+          "connect and send it again"});
+  read_or_rest();
+  count_memory();
+}
+
 void Session::append_reply(std::string_view bytes) {
   if (phase_ == Phase::closed) return;
   CHECK(in_flight_ > 0);

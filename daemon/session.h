@@ -89,6 +89,13 @@ class Session {
 
   void set_requests_in_flight_max(uint32_t limit) { limits_.requests_in_flight_max = limit; }
 
+  // Input of which no whole request has been made yet.
+  size_t input_bytes() const { return reader_.buffered_bytes(); }
+
+  // Gives that input up, and the connection after it, because memory is short. The
+  // requests in flight are answered first.
+  void shed();
+
   void close();
   bool closed() const { return phase_ == Phase::closed; }
 

@@ -44,17 +44,31 @@ Step Lifecycle::cancel_requested(Ticket ticket, const EventId& id, const Moment&
     return finish(std::move(step), moment);
   }
   // Somewhere on disk, or gone. Should it start meanwhile, its claim takes these over.
-  auto& tickets = cancels_[id.seq];
-  tickets.push_back(ticket);
-  if (tickets.size() == 1) step.effects.push_back(LoadEvent{id, LoadPurpose::cancel});
+  auto look = cancels_.find(id);
+  if (look != cancels_.end() && !look->second.tickets.empty()) {
+    look->second.tickets.push_back(ticket);
+  } else {
+    look_to_cancel(step, id, {ticket});
+  }
   return finish(std::move(step), moment);
+}
+
+void Lifecycle::look_to_cancel(Step& step, const EventId& id, std::vector<Ticket> tickets) {
+  Look& look = cancels_[id];
+  look.tickets.insert(look.tickets.end(), tickets.begin(), tickets.end());
+  look.under_way += 1;
+  step.effects.push_back(LoadEvent{id, LoadPurpose::cancel});
 }
 
 void Lifecycle::event_loaded_for_cancel(Step& step, const storage::LoadedEvent& loaded,
                                         const Moment& moment) {
-  auto node = cancels_.extract(loaded.id.seq);
-  if (node.empty()) return;  // it was claimed meanwhile; the claim answers
-  std::vector<Ticket> tickets = std::move(node.mapped());
+  auto look = cancels_.find(loaded.id);
+  CHECK(look != cancels_.end() && look->second.under_way > 0);
+  look->second.under_way -= 1;
+  if (look->second.under_way > 0) return;
+  const std::vector<Ticket> tickets = std::move(look->second.tickets);
+  cancels_.erase(look);
+  if (tickets.empty()) return;  // it was claimed meanwhile; the claim answers
   const auto refuse_all = [&](const std::string& message) {
     for (Ticket ticket : tickets) {
       step.effects.push_back(Reply{ticket, Refused{Refusal::conflict, message}});
@@ -84,7 +98,7 @@ void Lifecycle::event_loaded_for_cancel(Step& step, const storage::LoadedEvent& 
   }
   life.attempts = loaded.attempts;
   life.attempts_stored = life.attempts.size();
-  life.cancels = std::move(tickets);
+  life.cancels = tickets;
   end(step, std::move(life),
       Ending{storage::EndState::cancelled, storage::Condition::cancelled, {}, {}, {}}, moment);
 }

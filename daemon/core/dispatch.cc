@@ -34,6 +34,7 @@ Step Lifecycle::finish(Step step, const Moment& moment) {
     }
   }
   dispatch(step, moment);
+  queues_.resume(step, moment);
   touched_.insert(first.begin(), first.end());
   for (FunctionId id : std::exchange(touched_, {})) {
     Function& function = backlog_.at(id);
@@ -76,8 +77,8 @@ void Lifecycle::claim_next(Step& step, Function& function, const Moment& moment)
 
 void Lifecycle::claimed(Step& step, Function&, Claim& claim) {
   claims_ += 1;
-  if (auto cancels = cancels_.extract(claim.event.seq); !cancels.empty()) {
-    claim.cancels = std::move(cancels.mapped());
+  if (auto look = cancels_.find(claim.event); look != cancels_.end()) {
+    claim.cancels = std::exchange(look->second.tickets, {});
   }
   if (!claim.record) step.effects.push_back(LoadEvent{claim.event, LoadPurpose::start});
 }
@@ -109,10 +110,7 @@ bool Lifecycle::leaves_backlog(const Function& function, const Claim& claim,
 void Lifecycle::unclaim_fresh(Step& step, Function& function) {
   while (!function.fresh_claims.empty()) {
     Claim& claim = function.fresh_claims.back();
-    if (!claim.cancels.empty()) {
-      cancels_[claim.event.seq] = std::move(claim.cancels);
-      step.effects.push_back(LoadEvent{claim.event, LoadPurpose::cancel});
-    }
+    if (!claim.cancels.empty()) look_to_cancel(step, claim.event, std::move(claim.cancels));
     backlog_.unclaim_fresh(function);
     claims_ -= 1;
   }
@@ -274,6 +272,7 @@ std::optional<TimePoint> Lifecycle::next_wakeup() const {
   const auto sooner = [&](TimePoint candidate) {
     if (!at || candidate < *at) at = candidate;
   };
+  if (queues_.can_resume()) sooner(TimePoint{});  // at once
   if (!await_ends_.empty()) sooner(await_ends_.begin()->first);
   if (ledger_.state().idempotency_bytes > 0 && !sweeping_from_) sooner(sweep_at_);
   return at;

@@ -265,6 +265,7 @@ class Lifecycle {
   void answer_waiting(Step& step, Life& life, const storage::StoredAnswer& answer);
 
   // cancel.cc
+  void look_to_cancel(Step& step, const EventId& id, std::vector<Ticket> tickets);
   void event_loaded_for_cancel(Step& step, const storage::LoadedEvent& loaded,
                                const Moment& moment);
   void await_over(Step& step, Ticket ticket);
@@ -300,7 +301,13 @@ class Lifecycle {
   uint32_t slots_max_ = 0;
   std::set<FunctionId> touched_;
 
-  std::map<Seq, std::vector<Ticket>> cancels_;  // whose event is being looked for
+  // Cancels whose event is being looked for. Of several looks the last one counts:
+  // an event may start and end between an early look and its answer.
+  struct Look {
+    std::vector<Ticket> tickets;
+    size_t under_way = 0;
+  };
+  std::map<EventId, Look> cancels_;
 
   struct Await {
     EventId event;

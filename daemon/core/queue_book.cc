@@ -58,18 +58,40 @@ void QueueBook::receive(Step& step, Ticket ticket, QueueId id, uint32_t messages
   Queue& queue = queues_.at(id);
   const Duration hidden = visibility_timeout.value_or(
       queue.settings ? queue.settings->visibility_timeout : Duration{std::chrono::seconds{30}});
-  const Receive receive{ticket, messages_max, hidden};
-  if (queue.window.empty() && !queue.window.whole()) {
-    if (queue.waiting.size() >= kReceivesWaitingMax) {
-      step.effects.push_back(Reply{
-          ticket, Refused{Refusal::busy, "too many receivers wait for this queue; ask again"}});
-      return;
-    }
+  serve(step, id, Receive{ticket, messages_max, hidden}, moment);
+}
+
+// Now, or when there is room, or when the page is there that it needs.
+void QueueBook::serve(Step& step, QueueId id, const Receive& receive, const Moment& moment) {
+  Queue& queue = queues_.at(id);
+  const bool needs_page = queue.window.empty() && !queue.window.whole();
+  const bool needs_room = moving_bytes_ >= kMovingBytesMax;
+  if (!needs_page && !needs_room) {
+    hand_out(step, id, receive, moment);
+  } else if (held_back_.size() + queue.waiting.size() >= kReceivesWaitingMax) {
+    step.effects.push_back(Reply{
+        receive.ticket, Refused{Refusal::busy, "too many receivers wait for messages; ask again"}});
+  } else if (needs_room) {
+    held_back_.emplace_back(id, receive);
+  } else {
     queue.waiting.push_back(receive);
     want_page(step, id, queue);
-    return;
   }
-  hand_out(step, id, receive, moment);
+}
+
+void QueueBook::resume(Step& step, const Moment& moment) {
+  while (can_resume()) {
+    const auto [id, receive] = held_back_.front();
+    held_back_.pop_front();
+    serve(step, id, receive, moment);
+  }
+}
+
+void QueueBook::durable(StepSeq watermark) {
+  while (!moved_.empty() && moved_.front().first <= watermark) {
+    moving_bytes_ -= moved_.front().second;
+    moved_.pop_front();
+  }
 }
 
 void QueueBook::hand_out(Step& step, QueueId id, const Receive& receive, const Moment& moment) {
@@ -88,6 +110,7 @@ void QueueBook::hand_out(Step& step, QueueId id, const Receive& receive, const M
     step.effects.push_back(Reply{receive.ticket, Received{}});
     return;
   }
+  moving_bytes_ += bytes;
   const uint64_t number = next_load_++;
   std::vector<MessageKey> keys;
   for (const auto& [key, row_bytes] : delivery.claimed) keys.push_back(key);
@@ -100,6 +123,7 @@ void QueueBook::deliver(Step& step, Delivery delivery,
                         std::vector<std::optional<MessageRecord>> messages, const Moment& moment) {
   CHECK(messages.size() == delivery.claimed.size());
   Received received;
+  uint64_t moved_bytes = 0;
   for (size_t n = 0; n < messages.size(); ++n) {
     const auto& [key, bytes] = delivery.claimed[n];
     CHECK(messages[n].has_value());  // the window held it, so its row stands
@@ -107,6 +131,7 @@ void QueueBook::deliver(Step& step, Delivery delivery,
     const MessageKey moved{key.queue, moment.now + delivery.receive.visibility_timeout, key.seq,
                            key.generation.next()};
     auto record = std::make_shared<const MessageRecord>(std::move(*messages[n]));
+    moved_bytes += bytes;
     claimed_.erase(key);
     queues_.at(key.queue).window.remove(key);
     step.batch.push(storage::EraseMessage{key});
@@ -114,6 +139,7 @@ void QueueBook::deliver(Step& step, Delivery delivery,
     queues_.at(key.queue).window.add(moved, bytes);
     received.messages.push_back({moved, std::move(record)});
   }
+  moved_.emplace_back(step.seq, moved_bytes);
   step.effects.push_back(Reply{delivery.receive.ticket, std::move(received)});
 }
 
@@ -160,14 +186,7 @@ void QueueBook::page_loaded(Step& step, QueueId id, storage::MessagePage page,
   }
   queue.window.page_loaded(std::move(rows), bound);
   std::deque<Receive> waiting = std::exchange(queue.waiting, {});
-  for (const Receive& receive : waiting) {
-    if (queue.window.empty() && !queue.window.whole()) {
-      queue.waiting.push_back(receive);
-      want_page(step, id, queue);
-    } else {
-      hand_out(step, id, receive, moment);
-    }
-  }
+  for (const Receive& receive : waiting) serve(step, id, receive, moment);
 }
 
 void QueueBook::messages_loaded(Step& step, uint64_t request,
@@ -186,7 +205,8 @@ void QueueBook::messages_loaded(Step& step, uint64_t request,
                    Queue& queue = queues_.at(key.queue);
                    // A page may have brought it, and a receiver taken it, meanwhile.
                    const bool stands = queue.window.covers(key) ? queue.window.find(key) != nullptr
-                                                                : messages.front().has_value();
+                                                                : messages.front().has_value() &&
+                                                                      !claimed_.contains(key);
                    if (stands) {
                      CHECK(messages.front().has_value());
                      erase_row(step, erasure.ticket, key,

@@ -29,6 +29,8 @@ inline constexpr size_t kQueueWindowEntriesMax = 512;
 inline constexpr uint32_t kMessagesPerReceiveMax = 10;                // SQS
 inline constexpr uint64_t kReceivedBytesMax = 6u << 20;               // of one answer
 inline constexpr size_t kReceivesWaitingMax = 1024;                   // per queue
+// Bodies on their way from the disk to receivers, in all; further receivers wait.
+inline constexpr uint64_t kMovingBytesMax = 8u << 20;
 
 class QueueBook {
  public:
@@ -56,6 +58,12 @@ class QueueBook {
                        std::vector<std::optional<storage::MessageRecord>> messages,
                        const Moment& moment);
 
+  // Receivers that had to wait for room. The bodies of a step stay in memory until it
+  // is durable.
+  bool can_resume() const { return !held_back_.empty() && moving_bytes_ < kMovingBytesMax; }
+  void resume(Step& step, const Moment& moment);
+  void durable(StepSeq watermark);
+
   // Recomputes what can be: every window entry once, none above its bound.
   void verify() const;
 
@@ -79,6 +87,7 @@ class QueueBook {
   };
   using Load = std::variant<Delivery, Erasure>;
 
+  void serve(Step& step, QueueId id, const Receive& receive, const Moment& moment);
   void hand_out(Step& step, QueueId id, const Receive& receive, const Moment& moment);
   void deliver(Step& step, Delivery delivery,
                std::vector<std::optional<storage::MessageRecord>> messages, const Moment& moment);
@@ -91,6 +100,9 @@ class QueueBook {
   std::set<storage::MessageKey> claimed_;  // being read for a receiver
   std::set<storage::MessageKey> erasing_;  // being looked up for a deletion
   uint64_t next_load_ = 1;
+  uint64_t moving_bytes_ = 0;
+  std::deque<std::pair<StepSeq, uint64_t>> moved_;         // of moving_bytes_, not yet durable
+  std::deque<std::pair<QueueId, Receive>> held_back_;
 };
 
 }  // namespace holdfast::core

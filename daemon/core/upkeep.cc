@@ -124,6 +124,7 @@ void Lifecycle::committed(StepSeq watermark) {
   CHECK(durable_ <= watermark);
   durable_ = watermark;
   keys_.durable(watermark);
+  queues_.durable(watermark);
 }
 
 Step Lifecycle::message_sent(Ticket ticket, QueueId queue,

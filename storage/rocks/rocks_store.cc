@@ -108,7 +108,9 @@ CachedValue RocksStore::get_cached(Family family, std::string_view key) const {
       database_->db->Get(cached_get_options(), database_->handle(family), slice(key), &value);
   if (status.IsNotFound()) return std::optional<std::string>{};
   // Incomplete means "not in memory"; an error is for get() to meet again and to tell.
-  if (!status.ok()) return NeedsDisk{};
+  // Where not even the table file is open, RocksDB says OK and gives an empty value
+  // ("may exist"); no row of ours is empty.
+  if (!status.ok() || value.empty()) return NeedsDisk{};
   if (database_->cut_off().hides(family, key, value)) return std::optional<std::string>{};
   return std::optional<std::string>{std::move(value)};
 }
