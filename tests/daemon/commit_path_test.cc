@@ -54,15 +54,29 @@ TEST(EffectGate, HoldsWhatIsProducedWhileItOpens) {
 }
 
 // Lets a test decide when a commit returns, and how.
-class SlowStore : public storage::MemoryStore {
+class SlowStore final : public storage::Store {
  public:
   Result<> commit(std::span<const storage::Write> writes) override {
     begun.set_value();
     if (!may_end.get_future().get()) return Error{Errc::io, "the disk is gone"};
-    return storage::MemoryStore::commit(writes);
+    return rows.commit(writes);
+  }
+  Result<std::optional<std::string>> get(storage::Family family,
+                                         std::string_view key) const override {
+    return rows.get(family, key);
+  }
+  storage::CachedValue get_cached(storage::Family family, std::string_view key) const override {
+    return rows.get_cached(family, key);
+  }
+  Result<> scan(const storage::ScanRange& range, const storage::ScanVisitor& visit) const override {
+    return rows.scan(range, visit);
+  }
+  Result<> drop_below(storage::Family family, std::string_view key) override {
+    return rows.drop_below(family, key);
   }
   std::promise<void> begun;
   std::promise<bool> may_end;
+  storage::MemoryStore rows;
 };
 
 storage::Batch one_queue() {

@@ -1,0 +1,166 @@
+// Stories of dead letters: redrive, discard, their bounds.
+#include "tests/core/story.h"
+
+namespace holdfast::test {
+namespace {
+
+config::FunctionSettings no_retries() {
+  config::FunctionSettings function = function_settings();
+  function.retry = config::ListedRetry{};
+  return function;
+}
+
+class DeadLetterTest : public testing::Test {
+ protected:
+  EventId dead_event(World& world, std::string payload, std::string key = {}) {
+    const EventId id = accepted(world, event_of(std::move(payload), std::move(key)));
+    finish(world, id, core::Exited{1});
+    EXPECT_EQ(view(world, id).state, storage::ViewState::dead);
+    return id;
+  }
+  Ticket ask(World& world, core::DeadLetterVerb verb, std::optional<EventId> one = std::nullopt,
+             std::optional<std::pair<storage::Seq, storage::Seq>> page = std::nullopt) {
+    core::DeadLettersRequest request;
+    request.verb = verb;
+    request.function = *world.core().ledger().find_function("f");
+    request.one = one;
+    request.page = page;
+    const Ticket ticket = world.dead_letters(request);
+    world.settle();
+    return ticket;
+  }
+  uint64_t moved(World& world, Ticket ticket) {
+    const auto* answer = world.answer_as<core::DeadLettersMoved>(ticket);
+    EXPECT_NE(answer, nullptr);
+    return answer == nullptr ? 0 : answer->count;
+  }
+
+  World world_{one_function(no_retries())};
+};
+
+TEST_F(DeadLetterTest, ARedriveIsTheSameEventWithNewRetriesAndHigherAttemptNumbers) {
+  const EventId id = dead_event(world_, "cat");
+  EXPECT_EQ(moved(world_, ask(world_, core::DeadLetterVerb::redrive, id)), 1u);
+  EXPECT_EQ(attempt_of(world_, id), 2u);
+  EXPECT_EQ(*world_.handlers().at(id).start.payload, "cat");
+  EXPECT_EQ(view(world_, id).spent.failures, 0u);
+  EXPECT_SOUND(world_);
+  finish(world_, id, core::Succeeded{"done"});
+  EXPECT_EQ(view(world_, id).state, storage::ViewState::succeeded);
+  EXPECT_SOUND(world_);
+}
+
+TEST_F(DeadLetterTest, ARedriveBeginsTheAgeAnew) {
+  const EventId id = dead_event(world_, "cat");
+  pass(world_, 48h);
+  ask(world_, core::DeadLetterVerb::redrive, id);
+  EXPECT_EQ(attempt_of(world_, id), 2u);
+}
+
+TEST_F(DeadLetterTest, OneThatIsNotDeadIsNotFound) {
+  const EventId id = accepted(world_, event_of("cat"));
+  EXPECT_EQ(refusal(world_, ask(world_, core::DeadLetterVerb::redrive, id)),
+            core::Refusal::not_found);
+  EXPECT_EQ(attempt_of(world_, id), 1u);
+}
+
+TEST_F(DeadLetterTest, ADiscardLeavesTheHistoryAndTakesThePayload) {
+  const EventId id = dead_event(world_, "cat");
+  EXPECT_EQ(moved(world_, ask(world_, core::DeadLetterVerb::discard, id)), 1u);
+  EXPECT_EQ(view(world_, id).state, storage::ViewState::failed);
+  EXPECT_EQ(world_.store().row_count(storage::Family::events), 0u);
+  EXPECT_SOUND(world_);
+}
+
+TEST_F(DeadLetterTest, AllAreMovedAPageAtATime) {
+  config::FunctionSettings function = no_retries();
+  function.concurrency_max = 1000;
+  function.result_bytes_max = 1;  // all of them fit in memory at once
+  config::Settings settings = one_function(function);
+  settings.limits.attempts_running_max = 1000;
+  World world{settings};
+  for (int n = 0; n < 300; ++n) world.submit(event_of(std::to_string(n)));
+  world.settle();
+  while (!world.handlers().empty()) world.finish(world.handlers().begin()->first, core::Exited{1});
+  world.settle();
+  EXPECT_EQ(world.store().row_count(storage::Family::dead_letters), 300u);
+
+  const Ticket first = ask(world, core::DeadLetterVerb::redrive);
+  EXPECT_EQ(moved(world, first), 256u);
+  const auto next = world.answer_as<core::DeadLettersMoved>(first)->next;
+  ASSERT_TRUE(next.has_value());
+  const Ticket second = ask(world, core::DeadLetterVerb::redrive, std::nullopt, next);
+  EXPECT_EQ(moved(world, second), 44u);
+  EXPECT_FALSE(world.answer_as<core::DeadLettersMoved>(second)->next.has_value());
+  EXPECT_EQ(world.handlers().size(), 300u);
+  EXPECT_SOUND(world);
+}
+
+TEST_F(DeadLetterTest, WhatDiedAfterTheFirstCallIsLeftAlone) {
+  const EventId id = dead_event(world_, "cat");
+  const std::pair page{storage::Seq{0}, world_.core().ledger().state().next_seq};
+  const EventId later = dead_event(world_, "dog");
+  EXPECT_EQ(moved(world_, ask(world_, core::DeadLetterVerb::redrive, std::nullopt, page)), 1u);
+  EXPECT_EQ(attempt_of(world_, id), 2u);
+  EXPECT_EQ(attempt_of(world_, later), 0u);
+}
+
+TEST_F(DeadLetterTest, ARedrivenEventClaimsItsKeyAgain) {
+  const EventId id = dead_event(world_, "cat", "key");
+  pass(world_, 25h);  // the key has expired, and is swept
+  EXPECT_EQ(moved(world_, ask(world_, core::DeadLetterVerb::redrive, id)), 1u);
+  EXPECT_EQ(accepted(world_, event_of("cat", "key")), id);
+  EXPECT_SOUND(world_);
+}
+
+TEST_F(DeadLetterTest, AKeyThatNamesAnotherEventByNowStaysWithIt) {
+  const EventId id = dead_event(world_, "cat", "key");
+  pass(world_, 25h);
+  const EventId newer = accepted(world_, event_of("cat", "key"));
+  ask(world_, core::DeadLetterVerb::redrive, id);
+  EXPECT_EQ(attempt_of(world_, id), 2u);
+  EXPECT_EQ(accepted(world_, event_of("cat", "key")), newer);
+  finish(world_, id, core::Succeeded{"of the old one"});
+  EXPECT_EQ(accepted(world_, event_of("cat", "key")), newer);
+  EXPECT_SOUND(world_);
+}
+
+TEST_F(DeadLetterTest, WhenTheyAreFullNewEventsAreRefusedUntilThereIsRoom) {
+  config::FunctionSettings function = no_retries();
+  function.dead_letters_bytes_max = 1000;
+  World world{one_function(function)};
+  dead_event(world, std::string(900, 'x'));
+  const Ticket refused = world.submit(event_of("dog"));
+  world.settle();
+  EXPECT_EQ(refusal(world, refused), core::Refusal::busy);
+  ask(world, core::DeadLetterVerb::discard);
+  accepted(world, event_of("dog"));
+}
+
+TEST_F(DeadLetterTest, TheOldestAreDroppedAndCountedWhereThatIsChosen) {
+  config::FunctionSettings function = no_retries();
+  function.dead_letters_bytes_max = 4000;
+  function.dead_letters_full = config::DeadLettersFull::drop_oldest;
+  World world{one_function(function)};
+  std::vector<EventId> dead;
+  for (int n = 0; n < 8; ++n) {
+    dead.push_back(accepted(world, event_of(std::string(500, 'x'))));
+    finish(world, dead.back(), core::Exited{1});
+  }
+  const storage::FunctionRecord& counts = world.core().ledger().function(dead[0].function);
+  EXPECT_LE(counts.dead_letters_bytes, 4000u);
+  EXPECT_EQ(counts.dead_letters + counts.dead_letters_dropped, 8u);
+  EXPECT_EQ(view(world, dead.front()).state, storage::ViewState::failed);
+  EXPECT_EQ(view(world, dead.back()).state, storage::ViewState::dead);
+  EXPECT_SOUND(world);
+}
+
+TEST_F(DeadLetterTest, ADrainRefusesToMoveThem) {
+  const EventId id = dead_event(world_, "cat");
+  world_.drain();
+  EXPECT_EQ(refusal(world_, ask(world_, core::DeadLetterVerb::redrive, id)),
+            core::Refusal::unavailable);
+}
+
+}  // namespace
+}  // namespace holdfast::test

@@ -1,0 +1,139 @@
+#include "tests/sim/plan.h"
+
+namespace holdfast::sim {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+Duration between(Random& random, Duration least, Duration most) {
+  return least + Duration{static_cast<int64_t>(
+                     random.up_to(static_cast<uint64_t>((most - least).count())))};
+}
+
+config::RetrySettings roll_retry(Random& random) {
+  switch (random.up_to(2)) {
+    case 0:
+      return config::LambdaRetry{static_cast<uint32_t>(random.up_to(2))};
+    case 1: {
+      config::ListedRetry listed;
+      const uint64_t delays = random.up_to(4);
+      for (uint64_t n = 0; n < delays; ++n) {
+        listed.delays.push_back(between(random, 0ms, random.chance(50) ? 100ms : 5min));
+      }
+      return listed;
+    }
+    default:
+      return config::ExponentialRetry{static_cast<uint32_t>(random.up_to(12)),
+                                      between(random, 1ms, 10s), between(random, 10s, 5min)};
+  }
+}
+
+config::FunctionSettings roll_function(Random& random) {
+  config::FunctionSettings function;
+  function.command = {"/bin/true"};
+  function.timeout = between(random, 100ms, 20s);
+  function.concurrency_max = 1 + static_cast<uint32_t>(random.up_to(random.chance(50) ? 2 : 12));
+  function.retry = roll_retry(random);
+  function.event_age_max = random.chance(40) ? between(random, 60s, 10min) : Duration{6h};
+  function.idempotency_retention = random.chance(50) ? between(random, 1s, 20min) : Duration{24h};
+  function.result_bytes_max = 1000;
+  if (random.chance(50)) function.on_success = kSuccessQueue;
+  if (random.chance(50)) function.on_failure = kFailureQueue;
+  if (random.chance(50)) function.dead_letter = kDeadLetterQueue;
+  if (random.chance(25)) {
+    function.dead_letters_bytes_max = 4000;
+    if (random.chance(60)) function.dead_letters_full = config::DeadLettersFull::drop_oldest;
+  }
+  return function;
+}
+
+// About a third of all kinds of trouble, each more or less often.
+Weights roll_weights(Random& random) {
+  Weights weights;
+  const auto maybe = [&](uint32_t& weight, uint32_t most) {
+    if (random.chance(35)) weight = 1 + static_cast<uint32_t>(random.up_to(most - 1));
+  };
+  maybe(weights.repeat_key, 15);
+  maybe(weights.burst, 2);
+  maybe(weights.call, 10);
+  maybe(weights.cancel, 8);
+  maybe(weights.await, 4);
+  maybe(weights.redrive, 4);
+  maybe(weights.queue, 15);
+  maybe(weights.outdated_report, 5);
+  maybe(weights.crash, 3);
+  maybe(weights.power_cut, 2);
+  maybe(weights.drain, 2);
+  maybe(weights.reload, 3);
+  maybe(weights.disk, 4);
+  maybe(weights.step_wall, 2);
+  maybe(weights.dark_time, 1);
+  if (random.chance(20)) weights.commit = 8;  // a slow disk
+  if (random.chance(20)) weights.read = 8;    // a slow reader
+  if (random.chance(20)) weights.finish_handler = 4;
+  return weights;
+}
+
+}  // namespace
+
+std::string function_name(uint32_t number) { return "f" + std::to_string(number); }
+
+std::vector<uint32_t> Weights::all() const {
+  return {submit,          repeat_key, burst, call, cancel,    await, redrive, queue,
+          finish_handler,  outdated_report, commit, read, time, tick,  crash,   power_cut,
+          drain,           reload,     disk,  step_wall, dark_time};
+}
+
+Plan Plan::roll(Random& random) {
+  Plan plan;
+  plan.moves = 300 + static_cast<uint32_t>(random.up_to(1200));
+  plan.functions = 1 + static_cast<uint32_t>(random.up_to(random.chance(70) ? 3 : 20));
+  plan.keys = 1 + static_cast<uint32_t>(random.up_to(12));
+  plan.delayed_percent = random.chance(40) ? static_cast<uint32_t>(random.up_to(60)) : 0;
+  plan.failing_percent = random.chance(80) ? static_cast<uint32_t>(random.up_to(70)) : 0;
+  plan.hanging_percent = random.chance(40) ? static_cast<uint32_t>(random.up_to(20)) : 0;
+  plan.time_move_max = random.chance(50) ? Duration{2s} : Duration{3min};
+  plan.weights = roll_weights(random);
+  plan.burst_events = 20 + static_cast<uint32_t>(random.up_to(60));
+  if (random.chance(12)) {
+    // A window of eight entries: each page has a boundary.
+    plan.functions_idle = 4070;
+    plan.verify_interval = 150;
+    plan.moves = std::min(plan.moves, 700u);
+    plan.weights.crash = std::min(plan.weights.crash, 1u);
+    plan.weights.power_cut = std::min(plan.weights.power_cut, 1u);
+    plan.weights.reload = 0;
+    plan.weights.drain = 0;
+  } else if (random.chance(40)) {
+    plan.functions_idle = 100 + static_cast<uint32_t>(random.up_to(500));
+    plan.verify_interval = 16;
+    plan.weights.burst += 1;
+  } else if (random.chance(6)) {
+    plan.burst_events = 1500;  // more than the largest window
+    plan.weights.burst = 1;
+    plan.moves = 400;
+    plan.verify_interval = 4;
+  }
+
+  config::Settings& settings = plan.settings;
+  settings.limits.attempts_running_max = 1 + static_cast<uint32_t>(random.up_to(20));
+  settings.limits.interruptions_max = static_cast<uint32_t>(random.up_to(4));
+  if (random.chance(20)) settings.limits.memory_max = 16u << 20;
+  if (random.chance(15)) settings.limits.history_bytes_max = 40'000;
+  if (random.chance(10)) settings.limits.idempotency_bytes_max = 3'000;
+  for (const char* queue : {kSuccessQueue, kFailureQueue, kDeadLetterQueue, kClientQueue}) {
+    settings.queues[queue] = config::QueueSettings{};
+    settings.queues[queue].visibility_timeout = between(random, 0ms, 60s);
+    if (random.chance(10)) settings.queues[queue].bytes_max = 10'000;
+  }
+  for (uint32_t n = 0; n < plan.functions; ++n) {
+    settings.functions[function_name(n)] = roll_function(random);
+  }
+  for (uint32_t n = 0; n < plan.functions_idle; ++n) {
+    settings.functions["idle" + std::to_string(n)] = config::FunctionSettings{};
+  }
+  return plan;
+}
+
+}  // namespace holdfast::sim

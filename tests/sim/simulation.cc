@@ -1,0 +1,239 @@
+#include "tests/sim/simulation.h"
+
+#include <algorithm>
+
+#include "tests/support/store_audit.h"
+
+namespace holdfast::sim {
+
+using namespace std::chrono_literals;
+using test::World;
+
+namespace {
+
+// Once the faults have stopped: more than any plan needs, in moves and in time.
+constexpr int kHealMovesMax = 20'000;
+constexpr Duration kHealTimeMax = 14 * 24h;
+
+}  // namespace
+
+Simulation::Simulation(uint64_t seed)
+    : random_(seed),
+      plan_(Plan::roll(random_)),
+      weights_(plan_.weights.all()),
+      witness_(plan_.settings),
+      world_(plan_.settings, random_.next(), witness_.hooks()) {
+  witness_.watch(world_);
+  witness_.on_reply = [this](test::Ticket ticket, const core::Answer& answer) {
+    answered(ticket, answer);
+  };
+  world_.verify_every(plan_.verify_interval);
+}
+
+Outcome Simulation::run() {
+  for (uint32_t n = 0; n < plan_.moves; ++n) move();
+  faults_ = false;
+  heal();
+  audit_all();
+
+  Outcome outcome;
+  outcome.trace = witness_.trace();
+  outcome.complaints = witness_.complaints();
+  outcome.complaints.insert(outcome.complaints.end(), queue_model_.complaints.begin(),
+                            queue_model_.complaints.end());
+  outcome.steps = world_.steps();
+  outcome.events = witness_.checker().events();
+  outcome.endings = witness_.checker().endings();
+  outcome.crashes = crashes_;
+  return outcome;
+}
+
+// --- safety: anything may happen -----------------------------------------------------
+
+void Simulation::move() {
+  uint64_t all = 0;
+  for (uint32_t weight : weights_) all += weight;
+  uint64_t rolled = random_.up_to(all - 1);
+  size_t kind = 0;
+  while (rolled >= weights_[kind]) rolled -= weights_[kind++];
+  make_move(kind);
+}
+
+// In the order of Weights::all().
+void Simulation::make_move(size_t kind) {
+  using storage::InvocationType;
+  switch (kind) {
+    case 0: return submit(InvocationType::event, {});
+    case 1: return repeat_key();
+    case 2: return burst();
+    case 3: return submit(InvocationType::synchronous, {});
+    case 4: return cancel();
+    case 5: return await();
+    case 6: return redrive();
+    case 7: return use_queue();
+    case 8: return finish_handler();
+    case 9: return outdated_report();
+    case 10: return commit_move();
+    case 11: return read_move();
+    case 12: return time_move();
+    case 13: return world_.tick();
+    case 14: return crash(std::nullopt);
+    case 15:
+      return crash(World::Darkness{Duration{static_cast<int64_t>(random_.up_to(40'000'000))},
+                                   random_.chance(70)});
+    case 16: return drain();
+    case 17: return reload();
+    case 18: return world_.space_measured(random_.chance(50) ? random_.up_to(300u << 20) : 1u << 31);
+    case 19:
+      return world_.step_wall(Duration{static_cast<int64_t>(random_.up_to(7'200'000)) - 3'600'000});
+    case 20: return world_.pass_dark_time(Duration{static_cast<int64_t>(random_.up_to(9'000'000))});
+    default: CHECK(!"a move without a name");
+  }
+}
+
+void Simulation::commit_move() {
+  if (world_.may_notice_commit()) return world_.notice_commit();
+  if (world_.may_apply_commit()) return world_.apply_commit();
+  if (world_.may_begin_commit()) world_.begin_commit();
+}
+
+void Simulation::read_move() {
+  const size_t first = pick(test::kReadKinds);
+  for (size_t n = 0; n < test::kReadKinds; ++n) {
+    const size_t kind = (first + n) % test::kReadKinds;
+    const bool deliver = random_.chance(50);
+    if (deliver && world_.may_deliver_read(kind)) return world_.deliver_read(kind);
+    if (!deliver && world_.may_perform_read(kind)) return world_.perform_read(kind);
+  }
+}
+
+void Simulation::time_move() {
+  Duration time{static_cast<int64_t>(
+      random_.up_to(static_cast<uint64_t>(plan_.time_move_max.count())))};
+  const auto wakeup = world_.core().next_wakeup();
+  if (wakeup && random_.chance(40)) {
+    time = std::clamp<Duration>(*wakeup - world_.moment().now, 0ms, 1h);
+  }
+  world_.advance(time);
+  world_.tick_if_due();
+}
+
+void Simulation::crash(std::optional<World::Darkness> darkness) {
+  ++crashes_;
+  for (const auto& [id, handler] : world_.handlers()) {
+    old_attempts_.emplace_back(id, handler.start.attempt);
+  }
+  world_.crash(random_.chance(50) ? World::InFlight::kept : World::InFlight::lost);
+  witness_.checker().daemon_died();
+  forget_callers();
+  if (plan_.functions_idle < 1000 || crashes_ % 4 == 1) check_store("after a crash");
+  world_.boot(darkness);
+}
+
+// A clean stop: what runs may finish for a while, the rest is stopped; nothing of it
+// counts as an interruption.
+void Simulation::drain() {
+  world_.drain();
+  for (uint64_t n = random_.up_to(40); n > 0; --n) {
+    switch (random_.up_to(4)) {
+      case 0: finish_handler(); break;
+      case 1: submit(storage::InvocationType::event, {}); break;
+      case 2: read_move(); break;
+      case 3: time_move(); break;
+      default: commit_move();
+    }
+  }
+  world_.settle();
+  if (!world_.core().idle()) world_.drain_expired();
+  world_.settle();
+  finish_all_handlers();
+  world_.settle();
+  if (!world_.core().idle()) witness_.complain("a drain did not stop everything");
+  world_.crash(World::InFlight::lost);
+  witness_.checker().daemon_died();
+  forget_callers();
+  world_.boot();
+  const core::RecoveryCounts& recovery = world_.core().recovery();
+  if (recovery.interrupted_events + recovery.interrupted_calls > 0) {
+    witness_.complain("a clean stop interrupted something");
+  }
+}
+
+void Simulation::reload() {
+  config::Settings settings = plan_.settings;
+  if (random_.chance(60)) settings.functions.erase(pick_function());
+  world_.reload(std::move(settings));
+}
+
+// --- liveness: nothing fails any more ------------------------------------------------
+
+uint64_t Simulation::living() {
+  uint64_t living = world_.core().attempts_running();
+  for (const auto& [id, function] : world_.core().ledger().functions()) {
+    living += function.fresh + function.waiting;
+  }
+  return living;
+}
+
+void Simulation::finish_all_handlers() {
+  while (!world_.handlers().empty()) finish_handler();
+}
+
+void Simulation::heal() {
+  world_.space_measured(UINT64_MAX);
+  world_.reload(plan_.settings);
+  const TimePoint began = world_.moment().now;
+  for (int n = 0; n < kHealMovesMax; ++n) {
+    world_.settle();
+    if (!world_.handlers().empty()) {
+      finish_all_handlers();
+      continue;
+    }
+    if (living() == 0 && asked_.empty()) return;
+    const auto wakeup = world_.core().next_wakeup();
+    if (!wakeup) {
+      witness_.complain("something lives, and nothing waits for it");
+      return;
+    }
+    world_.advance(std::max<Duration>(0ms, *wakeup - world_.moment().now));
+    if (world_.moment().now - began > kHealTimeMax) break;
+    world_.tick();
+  }
+  witness_.complain("it did not drain: " + std::to_string(living()) + " events, " +
+                    std::to_string(asked_.size()) + " callers");
+}
+
+void Simulation::audit_all() {
+  check_store("at the end");
+  queue_model_.check(world_.store());
+  witness_.checker().finish();
+  std::set<std::string> dead;
+  for (const auto& [key, record] : test::contents_of(world_.store()).dead_letters) {
+    dead.insert(name_of({key.function, record.lane, key.seq}));
+  }
+  witness_.checker().dead_letters_are(dead);
+
+  // Every key expires, and is swept; a start after all that finds nothing to do.
+  world_.advance(25h);
+  for (int n = 0; n < 100 && world_.core().ledger().state().idempotency_bytes > 0; ++n) {
+    world_.advance(core::kSweepInterval);
+    world_.tick();
+    world_.settle();
+  }
+  if (world_.core().ledger().state().idempotency_bytes > 0) {
+    witness_.complain("expired keys are not swept");
+  }
+  world_.crash(World::InFlight::lost);
+  world_.boot();
+  world_.settle();
+  if (living() > 0) witness_.complain("a start found something alive");
+  check_store("after the last start");
+}
+
+void Simulation::check_store(const std::string& when) {
+  for (const std::string& complaint : test::audit(world_.store())) {
+    witness_.complain(when + ": " + complaint);
+  }
+}
+
+}  // namespace holdfast::sim

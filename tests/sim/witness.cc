@@ -1,0 +1,200 @@
+#include "tests/sim/witness.h"
+
+#include <algorithm>
+
+#include "storage/codec.h"
+#include "storage/keys.h"
+#include "tests/sim/plan.h"
+
+namespace holdfast::sim {
+
+using namespace storage;
+using test::SeenRoute;
+using test::SeenState;
+
+namespace {
+
+std::map<std::string, test::FunctionRules> rules_of(const config::Settings& settings) {
+  std::map<std::string, test::FunctionRules> rules;
+  for (const auto& [name, function] : settings.functions) {
+    rules[name] = {core::retries(function.retry), settings.limits.interruptions_max};
+  }
+  return rules;
+}
+
+SeenState seen(EndState state) {
+  switch (state) {
+    case EndState::succeeded: return SeenState::succeeded;
+    case EndState::failed: return SeenState::failed;
+    case EndState::cancelled: return SeenState::cancelled;
+  }
+  CHECK(!"a state without a name");
+  return {};
+}
+
+// Which event a destination's message tells of; empty: a client sent it.
+std::optional<EventId> told_of(const MessageRecord& message, BoxTag box) {
+  auto attribute = message.attributes.find("RequestID");
+  if (attribute != message.attributes.end()) return from_request_id(attribute->second, box);
+  static const std::string kField = "\"requestId\":\"";
+  const size_t at = message.body.find(kField);
+  if (at == std::string::npos) return std::nullopt;
+  return from_request_id(message.body.substr(at + kField.size(), 36), box);
+}
+
+template <class Kind>
+bool holds(const Batch& batch, const auto& wanted) {
+  return std::any_of(batch.mutations.begin(), batch.mutations.end(), [&](const auto& mutation) {
+    const auto* put = std::get_if<Kind>(&mutation);
+    return put != nullptr && wanted(*put);
+  });
+}
+
+}  // namespace
+
+std::string name_of(const EventId& id) {
+  return std::to_string(id.function.value) + "/" + std::to_string(id.seq.value);
+}
+
+Witness::Witness(const config::Settings& settings) : checker_(rules_of(settings)) {}
+
+test::Hooks Witness::hooks() {
+  test::Hooks hooks;
+  hooks.on_step = [this](const core::Step& step) { stepped(step); };
+  hooks.on_durable = [this](const Batch& batch) { durable(batch); };
+  hooks.on_start = [this](const core::StartAttempt& start) { started(start); };
+  hooks.on_reply = [this](test::Ticket ticket, const core::Answer& answer) {
+    mix(ticket.value);
+    mix(answer.index());
+    if (on_reply) on_reply(ticket, answer);
+  };
+  return hooks;
+}
+
+std::vector<std::string> Witness::complaints() const {
+  std::vector<std::string> all = complaints_;
+  all.insert(all.end(), checker_.complaints().begin(), checker_.complaints().end());
+  return all;
+}
+
+void Witness::mix(uint64_t number) { trace_ = (trace_ ^ number) * 1099511628211ull; }
+
+// --- steps: an ending is whole -----------------------------------------------------
+
+void Witness::stepped(const core::Step& step) {
+  mix(step.seq.value);
+  for (const Mutation& mutation : step.batch.mutations) mix(mutation.index());
+  for (const core::Effect& effect : step.effects) mix(effect.index());
+  if (world_ == nullptr) return;  // the first boot
+  for (const Mutation& mutation : step.batch.mutations) {
+    if (const auto* ending = std::get_if<PutHistory>(&mutation)) check_ending(step, *ending);
+  }
+}
+
+void Witness::check_ending(const core::Step& step, const PutHistory& ending) {
+  const HistoryRecord& record = ending.record;
+  const EventId& id = record.event;
+  if (record.type == InvocationType::synchronous) return;
+  const bool dead = holds<PutDeadLetter>(
+      step.batch, [&](const PutDeadLetter& put) { return put.key.seq == id.seq; });
+  const bool erased =
+      holds<EraseEvent>(step.batch, [&](const EraseEvent& erase) { return erase.id == id; });
+  if (dead != (record.state == EndState::failed)) complain(name_of(id) + ": half an ending");
+  if (erased == dead) complain(name_of(id) + ": its payload should go if it does not die");
+
+  std::set<SeenRoute>& routes = routes_[ending.ending];
+  const auto& settings = world_->core().backlog().at(id.function).settings;
+  if (!settings || record.state == EndState::cancelled) return;
+  if (record.state == EndState::succeeded && settings->on_success) {
+    routes.insert(SeenRoute::on_success);
+  }
+  if (record.state == EndState::failed && settings->on_failure) {
+    routes.insert(SeenRoute::on_failure);
+  }
+  if (record.state == EndState::failed && settings->dead_letter) {
+    routes.insert(SeenRoute::dead_letter);
+  }
+  const BoxTag box = world_->core().ledger().box();
+  size_t messages = 0;
+  for (const Mutation& mutation : step.batch.mutations) {
+    const auto* put = std::get_if<PutMessage>(&mutation);
+    if (put != nullptr && told_of(*put->record, box) == id) ++messages;
+  }
+  if (messages != routes.size()) {
+    complain(name_of(id) + ": " + std::to_string(messages) + " records in the step of its ending");
+  }
+}
+
+// --- commits: what is kept -----------------------------------------------------------
+
+void Witness::durable(const Batch& batch) {
+  std::map<EventId, int64_t> expiries;
+  std::set<EventId> claims;
+  std::set<Seq> waiting;
+  for (const Mutation& mutation : batch.mutations) {
+    if (const auto* put = std::get_if<PutIdempotency>(&mutation)) {
+      if (put->record.answer) expiries[put->record.event] = to_ms(put->record.expires_at);
+      if (!put->record.answer) claims.insert(put->record.event);
+    } else if (const auto* waits = std::get_if<PutWaiting>(&mutation)) {
+      waiting.insert(waits->key.event.seq);
+    }
+  }
+  for (const Mutation& mutation : batch.mutations) {
+    if (const auto* event = std::get_if<PutEvent>(&mutation)) {
+      checker_.seen(name_of(event->event->id), event->event->payload, now());
+    } else if (const auto* put = std::get_if<PutHistory>(&mutation)) {
+      const HistoryRecord& record = put->record;
+      test::SeenEnding ending;
+      ending.state = seen(record.state);
+      ending.synchronous = record.type == InvocationType::synchronous;
+      ending.retries_exhausted = record.condition == Condition::retries_exhausted;
+      ending.failures = record.spent.failures;
+      ending.interruptions = record.spent.interruptions;
+      ending.routes = routes_[put->ending];
+      if (expiries.contains(record.event)) ending.key_expires_at = expiries[record.event];
+      checker_.ended(name_of(record.event), ending);
+    } else if (const auto* dead = std::get_if<PutDeadLetter>(&mutation)) {
+      checker_.dead_letter_appeared(name_of({dead->key.function, Lane{0}, dead->key.seq}));
+    } else if (const auto* gone = std::get_if<EraseDeadLetter>(&mutation)) {
+      const EventId id{gone->key.function, Lane{0}, gone->key.seq};
+      waiting.contains(id.seq) ? checker_.redriven(name_of(id), claims.contains(id))
+                               : checker_.discarded(name_of(id));
+    } else if (const auto* message = std::get_if<PutMessage>(&mutation)) {
+      message_kept(*message);
+    }
+  }
+}
+
+void Witness::message_kept(const PutMessage& put) {
+  if (put.key.generation.value > 0) return;  // only moved
+  const auto id = told_of(*put.record, world_->core().ledger().box());
+  if (!id) return;
+  const std::string& queue = world_->core().ledger().queue(put.key.queue).name;
+  SeenRoute route = SeenRoute::on_success;
+  if (queue == kFailureQueue) route = SeenRoute::on_failure;
+  if (queue == kDeadLetterQueue) route = SeenRoute::dead_letter;
+  checker_.destination_record(name_of(*id), route);
+}
+
+// Promise 2: the number of a started attempt is on disk, unless nothing of it ever is.
+void Witness::started(const core::StartAttempt& start) {
+  mix(start.event.seq.value);
+  mix(start.attempt.value);
+  const bool recorded =
+      start.type == InvocationType::event || !start.idempotency_key.empty();
+  bool found = !recorded;
+  const Result<> scanned = world_->store().scan(
+      {Family::running, running_key({start.event.seq, Generation{0}}),
+       running_key({start.event.seq.next(), Generation{0}}), false},
+      [&](std::string_view, std::string_view value) {
+        const Result<RunningRecord> record = decode_running(value);
+        CHECK(record);
+        if (record->spent.attempt == start.attempt) found = true;
+        return true;
+      });
+  CHECK(scanned);
+  if (!found) complain(name_of(start.event) + ": an attempt started before it was on disk");
+  checker_.attempt_started(name_of(start.event), start.attempt.value, *start.payload, now());
+}
+
+}  // namespace holdfast::sim

@@ -1,0 +1,48 @@
+// Witness: watches a World and tells the HistoryChecker what happened. Every commit is
+// taken apart into facts; every ending is checked to be whole within its own step.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/support/history_checker.h"
+#include "tests/support/world.h"
+
+namespace holdfast::sim {
+
+std::string name_of(const storage::EventId& id);
+
+class Witness {
+ public:
+  explicit Witness(const config::Settings& settings);
+
+  // The world's hooks. It must outlive the world.
+  test::Hooks hooks();
+  void watch(test::World& world) { world_ = &world; }
+
+  test::HistoryChecker& checker() { return checker_; }
+  void complain(std::string what) { complaints_.push_back(std::move(what)); }
+  std::vector<std::string> complaints() const;
+  uint64_t trace() const { return trace_; }
+
+  std::function<void(test::Ticket, const core::Answer&)> on_reply;
+
+ private:
+  void stepped(const core::Step& step);
+  void check_ending(const core::Step& step, const storage::PutHistory& ending);
+  void durable(const storage::Batch& batch);
+  void started(const core::StartAttempt& start);
+  void message_kept(const storage::PutMessage& put);
+  void mix(uint64_t number);
+  int64_t now() const { return to_ms(world_->moment().lit); }
+
+  test::HistoryChecker checker_;
+  test::World* world_ = nullptr;
+  std::map<storage::Seq, std::set<test::SeenRoute>> routes_;  // by ending
+  std::vector<std::string> complaints_;
+  uint64_t trace_ = 14695981039346656037ull;
+};
+
+}  // namespace holdfast::sim

@@ -1,0 +1,303 @@
+#include "tests/support/world.h"
+
+#include <utility>
+
+#include "storage/base/match.h"
+#include "storage/codec.h"
+#include "storage/keys.h"
+
+namespace holdfast::test {
+
+namespace {
+
+constexpr int64_t kBeginningMs = 1'772'000'000'000;  // a day in 2026
+
+// What a commit of any size may take, and more: beyond it something goes in circles.
+constexpr int kSettleMovesMax = 200'000;
+
+}  // namespace
+
+World::World(config::Settings settings, uint64_t seed, Hooks hooks)
+    : settings_(std::move(settings)),
+      random_(seed),
+      hooks_(std::move(hooks)),
+      moment_{from_ms<TimePoint>(kBeginningMs), from_ms<LitPoint>(kBeginningMs),
+              from_ms<WallTime>(kBeginningMs)} {
+  boot();
+}
+
+// --- clocks ------------------------------------------------------------------
+
+void World::advance(Duration time) {
+  CHECK(time >= Duration::zero());
+  moment_.now += time;
+  moment_.lit += time;
+  moment_.wall += time;
+}
+
+void World::step_wall(Duration time) { moment_.wall += time; }
+
+void World::pass_dark_time(Duration time) {
+  moment_.now += time;
+  moment_.wall += time;
+}
+
+// --- life and death ----------------------------------------------------------
+
+void World::crash(InFlight in_flight) {
+  if (commit_ && !commit_->applied && in_flight == InFlight::kept) apply_commit();
+  lifecycle_.reset();
+  gathering_ = {};
+  gathered_to_.reset();
+  commit_.reset();
+  gate_.clear();
+  for (auto& queue : reads_) queue.clear();
+  handlers_.clear();
+}
+
+// What was written says how late it was; only a running kernel knows more.
+void World::boot(std::optional<Darkness> darkness) {
+  CHECK(lifecycle_ == nullptr);
+  Result<storage::Recovered> recovered = storage::load_recovered(store_);
+  CHECK(recovered);
+  if (darkness && !recovered->fresh_directory) {
+    moment_.now = recovered->state.clock.now;
+    moment_.lit = recovered->state.clock.lit;
+    if (darkness->date_known) {
+      moment_.now += darkness->dark;
+      moment_.wall += darkness->dark;
+    } else {
+      moment_.wall = from_ms<WallTime>(0);
+    }
+  }
+  if (!recovered->fresh_directory) {
+    const auto cutoff = storage::history_key(recovered->state.history_cutoff);
+    CHECK(store_.drop_below(storage::Family::history, cutoff));
+  }
+  watermark_ = core::StepSeq{0};
+  const storage::BoxTag box{static_cast<uint32_t>(random_.up_to(storage::kBoxTagMax))};
+  lifecycle_ = std::make_unique<core::Lifecycle>(*recovered, box, settings_, random_.next());
+  take(lifecycle_->started(moment_));
+}
+
+void World::reload(config::Settings settings) {
+  settings_ = std::move(settings);
+  take(core().settings_changed(settings_, moment_));
+}
+
+// --- clients -----------------------------------------------------------------
+
+Ticket World::submit(core::Submission submission) {
+  const Ticket ticket = submission.ticket = next_ticket();
+  take(core().submitted(std::move(submission), moment_));
+  return ticket;
+}
+
+Ticket World::cancel(const EventId& id) {
+  const Ticket ticket = next_ticket();
+  take(core().cancel_requested(ticket, id, moment_));
+  return ticket;
+}
+
+Ticket World::await(const EventId& id, Duration wait) {
+  const Ticket ticket = next_ticket();
+  take(core().event_awaited(ticket, id, wait, moment_));
+  return ticket;
+}
+
+Ticket World::dead_letters(core::DeadLettersRequest request) {
+  const Ticket ticket = request.ticket = next_ticket();
+  take(core().dead_letters_requested(request, moment_));
+  return ticket;
+}
+
+storage::QueueId World::queue_id(const std::string& name) const {
+  const auto id = lifecycle_->ledger().find_queue(name);
+  CHECK(id.has_value());
+  return *id;
+}
+
+Ticket World::send(const std::string& queue, std::string body, Duration delay) {
+  const Ticket ticket = next_ticket();
+  auto message = std::make_shared<storage::MessageRecord>();
+  message->body = std::move(body);
+  message->sent_wall = moment_.wall;
+  take(core().message_sent(ticket, queue_id(queue), std::move(message), delay, moment_));
+  return ticket;
+}
+
+Ticket World::receive(const std::string& queue, uint32_t messages_max,
+                      std::optional<Duration> visibility_timeout) {
+  const Ticket ticket = next_ticket();
+  take(core().messages_requested(ticket, queue_id(queue), messages_max, visibility_timeout,
+                                 moment_));
+  return ticket;
+}
+
+Ticket World::remove(const storage::MessageKey& receipt) {
+  const Ticket ticket = next_ticket();
+  take(core().message_deleted(ticket, receipt, moment_));
+  return ticket;
+}
+
+// --- handlers, time ------------------------------------------------------------
+
+void World::finish(const EventId& id, core::Outcome outcome) {
+  auto node = handlers_.extract(id);
+  CHECK(!node.empty());
+  report(id, node.mapped().start.attempt, std::move(outcome));
+}
+
+void World::report(const EventId& id, AttemptNumber attempt, core::Outcome outcome) {
+  core::AttemptReport report;
+  report.outcome = std::move(outcome);
+  report.log_tail = "log";
+  take(core().attempt_finished(id, attempt, std::move(report), moment_));
+}
+
+void World::tick() { take(core().ticked(moment_)); }
+
+void World::tick_if_due() {
+  const auto at = core().next_wakeup();
+  if (at && *at <= moment_.now) tick();
+}
+
+void World::drain() { take(core().drain_started(moment_)); }
+void World::drain_expired() { take(core().drain_expired(moment_)); }
+
+// --- commits -------------------------------------------------------------------
+
+void World::take(core::Step step) {
+  if (hooks_.on_step) hooks_.on_step(step);
+  CHECK(!gathered_to_ || *gathered_to_ < step.seq);
+  for (const storage::KeyHash& hash : step.lookups) {
+    reads_[kReadKinds - 1].push_back({Read{hash}, {}});
+  }
+  gathering_.append(std::move(step.batch));
+  gathered_to_ = step.seq;
+  gate_.emplace_back(step.seq, std::move(step.effects));
+  ++steps_;
+  if (verify_interval_ > 0 && steps_ % verify_interval_ == 0) core().verify();
+}
+
+bool World::may_begin_commit() const { return !commit_ && gathered_to_.has_value(); }
+
+void World::begin_commit() {
+  CHECK(may_begin_commit());
+  Commit commit;
+  commit.watermark = *std::exchange(gathered_to_, std::nullopt);
+  commit.empty = gathering_.empty() && !core().wants_commit();
+  commit.batch = std::exchange(gathering_, {});
+  if (!commit.empty) {
+    commit.batch.append(core().seal({moment_.now, moment_.lit, "boot", to_ms(moment_.now)}));
+  }
+  commit_ = std::move(commit);
+}
+
+void World::apply_commit() {
+  CHECK(may_apply_commit());
+  commit_->applied = true;
+  if (commit_->empty) return;
+  CHECK(store_.commit(storage::encode(commit_->batch)));
+  if (hooks_.on_durable) hooks_.on_durable(commit_->batch);
+}
+
+void World::notice_commit() {
+  CHECK(may_notice_commit());
+  watermark_ = commit_->watermark;
+  commit_.reset();
+  core().committed(watermark_);
+  open_gate();
+}
+
+// Only what is at or below the watermark leaves: this line is promise 1.
+void World::open_gate() {
+  while (!gate_.empty() && gate_.front().first <= watermark_) {
+    std::vector<core::Effect> effects = std::move(gate_.front().second);
+    gate_.pop_front();
+    for (core::Effect& effect : effects) release(std::move(effect));
+  }
+}
+
+void World::release(core::Effect effect) {
+  const auto read = [&](auto load) {
+    Read wanted{std::move(load)};
+    reads_[wanted.index()].push_back({std::move(wanted), {}});
+  };
+  std::visit(
+      match{
+          [&](core::Reply& answer) { reply(answer.ticket, std::move(answer.answer)); },
+          [&](core::StartAttempt& start) {
+            if (hooks_.on_start) hooks_.on_start(start);
+            const EventId id = start.event;
+            const bool first =
+                handlers_.emplace(id, Handler{std::move(start), moment_.wall, false}).second;
+            CHECK(first);  // never two attempts of one event at once
+          },
+          [&](core::StopAttempt& stop) {
+            auto at = handlers_.find(stop.event);
+            if (at == handlers_.end() || at->second.start.attempt != stop.attempt) return;
+            at->second.stop_asked = true;
+          },
+          [&](core::DropHistory& drop) {
+            CHECK(store_.drop_below(storage::Family::history, storage::history_key(drop.cutoff)));
+          },
+          [&](core::LoadFreshPage& load) { read(load); },
+          [&](core::LoadDuePage& load) { read(load); },
+          [&](core::LoadEvent& load) { read(load); },
+          [&](core::LoadExpiredKeys& load) { read(load); },
+          [&](core::LoadDeadLetters& load) { read(load); },
+          [&](core::LoadMessagePage& load) { read(load); },
+          [&](core::LoadMessages& load) { read(std::move(load)); },
+          [&](core::ViewEvent& view) { read(view); },
+      },
+      effect);
+}
+
+void World::reply(Ticket ticket, core::Answer answer) {
+  if (hooks_.on_reply) hooks_.on_reply(ticket, answer);
+  const bool first = answers_.emplace(ticket, std::move(answer)).second;
+  CHECK(first);  // a caller is answered once
+}
+
+// --- answers -------------------------------------------------------------------
+
+std::optional<EventId> World::accepted(Ticket ticket) const {
+  const auto* accepted = answer_as<core::Accepted>(ticket);
+  return accepted == nullptr ? std::nullopt : std::optional{accepted->event};
+}
+
+const std::optional<storage::EventView>* World::viewed(Ticket ticket) const {
+  auto at = views_.find(ticket);
+  return at == views_.end() ? nullptr : &at->second;
+}
+
+void World::forget_answers() {
+  answers_.clear();
+  views_.clear();
+}
+
+// --- all of it -----------------------------------------------------------------
+
+bool World::quiet() const {
+  if (commit_ || gathered_to_) return false;
+  for (size_t kind = 0; kind < kReadKinds; ++kind) {
+    if (!reads_[kind].empty()) return false;
+  }
+  return true;
+}
+
+void World::settle() {
+  for (int moves = 0; !quiet(); ++moves) {
+    CHECK(moves < kSettleMovesMax);
+    if (may_begin_commit()) begin_commit();
+    if (may_apply_commit()) apply_commit();
+    if (may_notice_commit()) notice_commit();
+    for (size_t kind = 0; kind < kReadKinds; ++kind) {
+      if (may_perform_read(kind)) perform_read(kind);
+      if (may_deliver_read(kind)) deliver_read(kind);
+    }
+  }
+}
+
+}  // namespace holdfast::test

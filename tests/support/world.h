@@ -1,0 +1,189 @@
+// World: the real core between a simulated shell and a simulated disk, on one thread.
+//
+// It does what the daemon's loop, committer and reader do: gathers steps into commits
+// (one in flight, the rest gathers in the next), holds effects behind the durable
+// watermark, answers the core's reads from the store, and keeps three clocks. Nothing
+// moves by itself: each small move is a call, so that a test or a seed chooses the
+// order of everything.
+//
+//    World world{settings};
+//    Ticket ticket = world.submit({.function = "resize", .payload = "cat"});
+//    EXPECT_FALSE(world.answered(ticket));   // not durable yet
+//    world.settle();                         // commits and reads, until nothing moves
+//    EXPECT_EQ(world.accepted(ticket).value(), world.handlers().begin()->first);
+//
+// Ownership  it owns the store and the core. Threads  one. Failure  CHECK.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "daemon/core/lifecycle.h"
+#include "storage/memory_store.h"
+#include "storage/views.h"
+
+namespace holdfast::test {
+
+using core::Ticket;
+using storage::AttemptNumber;
+using storage::EventId;
+
+// What the reader does, one queue per kind; a lookup of a key is the last kind.
+using Read = std::variant<core::LoadFreshPage, core::LoadDuePage, core::LoadEvent,
+                          core::LoadExpiredKeys, core::LoadDeadLetters, core::LoadMessagePage,
+                          core::LoadMessages, core::ViewEvent, storage::KeyHash>;
+inline constexpr size_t kReadKinds = std::variant_size_v<Read>;
+
+struct Handler {
+  core::StartAttempt start;
+  WallTime started_wall;
+  bool stop_asked = false;
+};
+
+// What an observer is told, in the order in which it happens.
+struct Hooks {
+  std::function<void(const core::Step&)> on_step;             // as the core made it
+  std::function<void(const storage::Batch&)> on_durable;      // a whole commit
+  std::function<void(const core::StartAttempt&)> on_start;    // left the gate
+  std::function<void(Ticket, const core::Answer&)> on_reply;  // left the gate
+};
+
+class World {
+ public:
+  enum class InFlight : uint8_t { lost, kept };
+  // A power cut: how long it was dark, and whether the date is known afterwards.
+  struct Darkness {
+    Duration dark{0};
+    bool date_known = true;
+  };
+
+  explicit World(config::Settings settings, uint64_t seed = 1, Hooks hooks = {});
+
+  // --- clocks
+  Moment moment() const { return moment_; }
+  void advance(Duration time);              // all three
+  void step_wall(Duration time);            // somebody sets the date
+  void pass_dark_time(Duration time);       // the core's clock jumps, the lit one does not
+
+  // --- life and death of the daemon
+  void crash(InFlight in_flight);
+  void boot(std::optional<Darkness> darkness = std::nullopt);
+  bool alive() const { return lifecycle_ != nullptr; }
+  void reload(config::Settings settings);
+  const config::Settings& settings() const { return settings_; }
+
+  // --- clients
+  Ticket submit(core::Submission submission);
+  Ticket cancel(const EventId& id);
+  Ticket await(const EventId& id, Duration wait);
+  Ticket dead_letters(core::DeadLettersRequest request);
+  Ticket send(const std::string& queue, std::string body, Duration delay = Duration{0});
+  Ticket receive(const std::string& queue, uint32_t messages_max,
+                 std::optional<Duration> visibility_timeout = std::nullopt);
+  Ticket remove(const storage::MessageKey& receipt);
+
+  // --- handlers
+  const std::map<EventId, Handler>& handlers() const { return handlers_; }
+  void finish(const EventId& id, core::Outcome outcome);
+  // A report of no handler that runs now: an outdated one.
+  void report(const EventId& id, AttemptNumber attempt, core::Outcome outcome);
+
+  // --- time, drain
+  void tick();
+  void tick_if_due();
+  void drain();
+  void drain_expired();
+  void space_measured(uint64_t free_bytes) { core().space_measured(free_bytes); }
+
+  // --- the committer: begin, then the disk has it, then the loop hears of it
+  bool may_begin_commit() const;
+  void begin_commit();
+  bool may_apply_commit() const { return commit_ && !commit_->applied; }
+  void apply_commit();
+  bool may_notice_commit() const { return commit_ && commit_->applied; }
+  void notice_commit();
+
+  // --- the reader: a read sees the disk when it is performed, and is a fact later
+  bool may_perform_read(size_t kind) const;
+  void perform_read(size_t kind);
+  bool may_deliver_read(size_t kind) const;
+  void deliver_read(size_t kind);
+
+  // Commits and reads until neither has anything to do. Handlers stay as they are.
+  void settle();
+  bool quiet() const;
+
+  // --- answers
+  bool answered(Ticket ticket) const { return answers_.contains(ticket); }
+  const core::Answer& answer(Ticket ticket) const { return answers_.at(ticket); }
+  template <class Kind>
+  const Kind* answer_as(Ticket ticket) const {
+    auto at = answers_.find(ticket);
+    return at == answers_.end() ? nullptr : std::get_if<Kind>(&at->second);
+  }
+  std::optional<EventId> accepted(Ticket ticket) const;
+  const std::optional<storage::EventView>* viewed(Ticket ticket) const;
+  // Forgets everything answered so far.
+  void forget_answers();
+
+  core::Lifecycle& core() {
+    CHECK(lifecycle_ != nullptr);
+    return *lifecycle_;
+  }
+  const storage::MemoryStore& store() const { return store_; }
+  core::StepSeq watermark() const { return watermark_; }
+  Random& random() { return random_; }
+  // verify() after every n-th step.
+  void verify_every(uint32_t steps) { verify_interval_ = steps; }
+  uint64_t steps() const { return steps_; }
+
+ private:
+  struct Commit {
+    storage::Batch batch;
+    core::StepSeq watermark;
+    bool empty = false;
+    bool applied = false;
+  };
+  struct QueuedRead {
+    Read read;
+    std::function<void()> deliver;  // empty: not performed yet
+  };
+
+  void take(core::Step step);
+  void open_gate();
+  void release(core::Effect effect);
+  void reply(Ticket ticket, core::Answer answer);
+  std::function<void()> perform(const Read& read);
+  Ticket next_ticket() { return Ticket{++last_ticket_}; }
+  storage::QueueId queue_id(const std::string& name) const;
+
+  config::Settings settings_;
+  Random random_;
+  Hooks hooks_;
+  storage::MemoryStore store_;
+  std::unique_ptr<core::Lifecycle> lifecycle_;
+  Moment moment_;
+  uint64_t last_ticket_ = 0;
+  uint64_t steps_ = 0;
+  uint32_t verify_interval_ = 1;
+
+  // Of one life of the daemon; a crash empties all of it.
+  storage::Batch gathering_;
+  std::optional<core::StepSeq> gathered_to_;
+  std::optional<Commit> commit_;
+  core::StepSeq watermark_;
+  std::deque<std::pair<core::StepSeq, std::vector<core::Effect>>> gate_;
+  std::array<std::deque<QueuedRead>, kReadKinds> reads_;
+  std::map<EventId, Handler> handlers_;
+
+  std::map<Ticket, core::Answer> answers_;
+  std::map<Ticket, std::optional<storage::EventView>> views_;
+};
+
+}  // namespace holdfast::test
