@@ -25,14 +25,21 @@ void Reader::ask(Question question) {
 }
 
 std::vector<Reader::Answer> Reader::take_answers() {
-  const std::lock_guard lock{mutex_};
-  return std::exchange(answers_, {});
+  std::vector<Answer> answers;
+  {
+    const std::lock_guard lock{mutex_};
+    answers = std::exchange(answers_, {});
+  }
+  changed_.notify_one();
+  return answers;
 }
 
 void Reader::run() {
   std::unique_lock lock{mutex_};
   while (true) {
-    changed_.wait(lock, [this] { return !questions_.empty() || stopping_; });
+    changed_.wait(lock, [this] {
+      return stopping_ || (!questions_.empty() && answers_.size() < kAnswersWaitingMax);
+    });
     if (stopping_) return;
     const Question question = std::move(questions_.front());
     questions_.pop_front();

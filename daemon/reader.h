@@ -6,7 +6,10 @@
 //      return [this, record] { key_known(record); };          // on the loop's
 //    });
 //
-// Bounds     the askers': each question belongs to a load of the core, of which it has
+// Rule       It rests while kAnswersWaitingMax answers wait to be taken.
+// Reason     An answer may hold a payload; a thousand of them must not gather.
+//
+// Bounds     of the questions, the askers': each question belongs to a load of the core, of which it has
 //            few, or to a request in flight.
 // Ownership  Destroying it forgets the questions not yet begun.
 // Threads    its own; all calls come from the loop. `wake` is called from its thread.
@@ -20,6 +23,8 @@
 #include <vector>
 
 namespace holdfast::daemon {
+
+inline constexpr size_t kAnswersWaitingMax = 16;
 
 class Reader {
  public:

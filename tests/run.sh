@@ -46,7 +46,8 @@ fi
 
 LC_ALL=C.UTF-8
 PYTHONDONTWRITEBYTECODE=1
-ASAN_OPTIONS='detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1'
+# A small quarantine, since some tests bound the daemon's memory.
+ASAN_OPTIONS='quarantine_size_mb=16:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1'
 UBSAN_OPTIONS='halt_on_error=1:print_stacktrace=1'
 TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:suppressions='$root/tests/tsan.supp'"
 export LC_ALL PYTHONDONTWRITEBYTECODE ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS

@@ -60,7 +60,7 @@ class InvokeTest(CliTest):
 
     def test_an_event_is_handed_over_and_may_be_waited_for(self):
         request_id = self.out("invoke", "echo", "x", "--event").strip()
-        self.assertEqual(self.box.ended(request_id)["Payload"], b"x")
+        self.assertEqual(self.box.ended(request_id)["Result"], b"x")
         run = self.holdfast("invoke", "echo", "y", "--event", "--wait")
         self.assertEqual(run.stdout, b"y")
         said = self.err("invoke", "bad", "--event", "--wait", code=FUNCTION_FAILED)
@@ -97,7 +97,7 @@ class InvokeTest(CliTest):
         self.assertEqual(answer["FunctionError"], "Unhandled")
         self.assertEqual(self.json("invoke", "echo", "--event")["StatusCode"], 202)
         event = self.json("invoke", "echo", "z", "--event", "--wait")
-        self.assertEqual((event["State"], event["Payload"]), ("succeeded", "z"))
+        self.assertEqual((event["State"], event["Result"]), ("succeeded", "z"))
 
     def test_what_the_daemon_refuses_is_told_by_its_name(self):
         said = self.err("invoke", "nowhere", code=REFUSED)
@@ -151,7 +151,7 @@ class VerbsTest(CliTest):
         shown = self.out("events", "show", done)
         for words in (done, "succeeded", "Success", "abc"):
             self.assertIn(words, shown)
-        self.assertEqual(self.json("events", "show", done)["Payload"], "abc")
+        self.assertEqual(self.json("events", "show", done)["Result"], "abc")
         said = self.out("events", "cancel", waits)
         self.assertIn("cancelled", said)
         self.assertEqual(self.box.get(waits)["State"], "cancelled")
@@ -259,8 +259,8 @@ class UnreachableTest(CliTest):
             os.chmod(self.box.socket_path, 0)
             said = self.err("status", code=UNREACHABLE)
         self.assertIn("Permission denied", said)
-        self.assertIn("group", said)
-        self.assertIn("usermod -aG", said)
+        # Root's group is nobody's to join; any other one is named.
+        self.assertRegex(said, "only root may use it|usermod -aG")
 
     @unittest.skipUnless(harness.is_root(), "only root can become somebody else")
     def test_an_operation_that_is_not_for_everybody_is_told(self):

@@ -80,7 +80,7 @@ class LoadTest(harness.BoxTest):
         for payload, request_id in accepted.items():
             event = box.ended(request_id)
             self.assertEqual(event["State"], "succeeded", (payload, event))
-            self.assertEqual(event["Payload"], payload)
+            self.assertEqual(event["Result"], payload)
             self.assertEqual(event["Attempt"], event["Interruptions"] + 1)
         listed = [row["RequestId"] for row in box.listed()]
         self.assertEqual(sorted(listed), sorted(accepted.values()))

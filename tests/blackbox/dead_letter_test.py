@@ -74,7 +74,7 @@ class DeadLetterTest(harness.BoxTest):
         box.touch("mended")
         self.assertEqual(box.call("RedriveDeadLetters", RequestId=request_id), {"Redriven": 1})
         event = box.ended(request_id)
-        self.assertEqual((event["State"], event["Payload"]), ("succeeded", b"abc"))
+        self.assertEqual((event["State"], event["Result"]), ("succeeded", b"abc"))
         self.assertEqual((event["RequestId"], event["Attempt"]), (request_id, 2))
         self.assertEqual([row[1] for row in box.notes(request_id)], [1, 2])
         self.assertEqual(self.letters(), [stays])

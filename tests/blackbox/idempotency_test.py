@@ -181,7 +181,8 @@ class KeyTest(harness.BoxTest):
                     key = f"{kind} {size}"
                     first = self.submit(b"x" * size, kind, "echo", key)
                     event = self.box.ended(first["RequestId"])
-                    self.assertEqual("Payload" in event, size <= RESULT_KEPT_MAX)
+                    self.assertEqual("Result" in event, size <= RESULT_KEPT_MAX)
+            self.assertEqual(event["ResultBytes"], size)
                     ending = self.submit(b"x" * size, "Event", "echo", key)["Ending"]
                     shown = {name: ending[name] for name in ("Payload", "PayloadBytes")
                              if name in ending}

@@ -31,7 +31,7 @@ class EventTest(harness.BoxTest):
         event = box.ended(answer["RequestId"])
         self.assertEqual(event["State"], "succeeded")
         self.assertEqual(event["Condition"], "Success")
-        self.assertEqual(event["Payload"], b"cat.png")
+        self.assertEqual(event["Result"], b"cat.png")
         self.assertEqual(event["FunctionName"], "echo")
         self.assertEqual(event["InvocationType"], "Event")
         self.assertEqual(event["Attempt"], 1)
@@ -49,11 +49,11 @@ class EventTest(harness.BoxTest):
                 wanted = payload if isinstance(payload, bytes) else payload.encode()
                 self.assertEqual(box.invoke("echo", payload)["Payload"], wanted)
                 event = box.ended(box.event("echo", payload))
-                self.assertEqual((event["State"], event["Payload"]), ("succeeded", wanted))
+                self.assertEqual((event["State"], event["Result"]), ("succeeded", wanted))
         answer = box.call("Invoke", FunctionName="echo")
         self.assertEqual(answer["Payload"], b"")
         answer = box.call("Invoke", FunctionName="echo", InvocationType="Event")
-        self.assertEqual(box.ended(answer["RequestId"])["Payload"], b"")
+        self.assertEqual(box.ended(answer["RequestId"])["Result"], b"")
 
     def test_a_delayed_event_does_not_run_before_its_time(self):
         box = self.box
@@ -64,7 +64,7 @@ class EventTest(harness.BoxTest):
         waiting = box.get(request_id)
         self.assertEqual((waiting["State"], waiting["Attempt"]), ("pending", 0))
         self.assertGreaterEqual(waiting["DueAt"], waiting["AcceptedAt"] + 990)
-        ran_ms = int(box.ended(request_id)["Payload"])
+        ran_ms = int(box.ended(request_id)["Result"])
         self.assertGreaterEqual(ran_ms, begun_ms + 990)
         self.assertLess(ran_ms, begun_ms + 10000)
 
@@ -90,7 +90,7 @@ class EventTest(harness.BoxTest):
         box.function("count", "wc -c")
         box.start()
         request_id = box.event("count", b"x" * EVENT_BYTES_MAX)
-        self.assertEqual(int(box.ended(request_id)["Payload"]), EVENT_BYTES_MAX)
+        self.assertEqual(int(box.ended(request_id)["Result"]), EVENT_BYTES_MAX)
         with self.refused("RequestTooLargeException", str(EVENT_BYTES_MAX)):
             box.event("count", b"x" * (EVENT_BYTES_MAX + 1))
         self.assertEqual(len(box.listed(FunctionName="count")), 1)
@@ -153,7 +153,7 @@ class HandlerTest(harness.BoxTest):
         )
         _, environment = self.environment(IdempotencyKey="k 1")
         self.assertEqual(environment["HOLDFAST_IDEMPOTENCY_KEY"], "k 1")
-        result = box.ended(box.event("env"))["Payload"]
+        result = box.ended(box.event("env"))["Result"]
         self.assertIn(b"HOLDFAST_INVOCATION_TYPE=Event\n", result)
 
     def test_arguments_and_working_directory_are_as_configured_without_a_shell(self):

@@ -88,7 +88,7 @@ class ConfigTest(harness.BoxTest):
         self.assertEqual(event["Attempts"][0]["Outcome"], "cannot_start")
         self.assertIn(f"cannot start {program}: No such file", event["ErrorMessage"])
         box.script("later", "cat")
-        self.assertEqual(box.ended(box.event("later", b"x"))["Payload"], b"x")
+        self.assertEqual(box.ended(box.event("later", b"x"))["Result"], b"x")
 
 
 class OneDaemonTest(harness.BoxTest):
@@ -274,7 +274,7 @@ class DrainTest(harness.BoxTest):
         self.assertEqual(box.stop(), 0)
         self.assertFalse(os.path.exists(box.socket_path))
         box.start()
-        self.assertEqual(box.get(request_id)["Payload"], b"x")
+        self.assertEqual(box.get(request_id)["Result"], b"x")
 
 
 class StatusTest(harness.BoxTest):
@@ -303,15 +303,16 @@ class StatusTest(harness.BoxTest):
         for name in ("DiskFreeBytes", "DiskReservedBytes", "HistoryBytes", "Commits"):
             self.assertGreater(status[name], 0, name)
         self.assertIsInstance(status["Version"], str)
-        for name in ("DurationMs", "Interrupted", "Waiting"):
+        for name in ("DurationMs", "InterruptedEvents", "InterruptedCalls", "Waiting", "WalAudit"):
             self.assertIn(name, status["Recovery"])
         (row,) = status["Functions"]
         wanted = {
             "FunctionName": "gated", "Configured": True, "Backlog": 1,
-            "OldestAcceptedAt": oldest["AcceptedAt"], "Running": 1, "DeadLetters": 0,
-            "DeadLettersBytes": 0, "Succeeded": 1, "Failed": 0, "DeadLettersDropped": 0,
+            "Running": 1, "DeadLetters": 0, "DeadLettersBytes": 0,
+            "DeadLettersBytesMax": 64 << 20, "Cancelled": 0, "Succeeded": 1, "Failed": 0, "DeadLettersDropped": 0,
         }
         self.assertEqual({name: row.get(name) for name in wanted}, wanted)
+        self.assertLess(row["OldestAgeSeconds"], 60)
         (queue,) = status["Queues"]
         self.assertEqual((queue["QueueName"], queue["Configured"], queue["Messages"]),
                          ("q", True, 1))
@@ -334,7 +335,7 @@ class PeerTest(harness.BoxTest):
         with harness.as_nobody():
             peer = box.client()
         request_id = box.event("echo", b"x")
-        self.assertEqual(box.ended(request_id)["Payload"], b"x")
+        self.assertEqual(box.ended(request_id)["Result"], b"x")
         self.assertEqual(box.invoke("echo", b"x")["Payload"], b"x")
         self.assertEqual(box.get(known)["State"], "succeeded")
         box.call("SendMessage", QueueName="q", MessageBody=b"x")

@@ -131,7 +131,7 @@ class GetEventTest(harness.BoxTest):
         opened = time.monotonic()
         box.touch("gate")
         event = client.reply(asked)
-        self.assertEqual((event["State"], event["Payload"]), ("succeeded", b"x"))
+        self.assertEqual((event["State"], event["Result"]), ("succeeded", b"x"))
         self.assertLess(time.monotonic() - opened, 5)
 
     def test_a_wait_ends_by_itself_with_what_is_known_then(self):

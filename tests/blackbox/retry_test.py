@@ -107,7 +107,7 @@ class RetryTest(harness.BoxTest):
         event = box.ended(request_id)
         self.assertEqual((event["State"], event["Condition"]), ("succeeded", "Success"))
         self.assertEqual((event["Attempt"], event["Failures"]), (2, 1))
-        self.assertEqual(event["Payload"], b"x")
+        self.assertEqual(event["Result"], b"x")
         self.assertEqual([row["Attempt"] for row in event["Attempts"]], [1])
         self.assertEqual(self.numbers_noted(request_id), [1, 2])
         self.assertEqual(box.listed("ListDeadLetters", "DeadLetters"), [])

@@ -87,7 +87,7 @@ std::vector<uint32_t> Weights::all() const {
 
 Plan Plan::roll(Random& random) {
   Plan plan;
-  plan.moves = 300 + static_cast<uint32_t>(random.up_to(1200));
+  plan.moves = 150 + static_cast<uint32_t>(random.up_to(850));
   plan.functions = 1 + static_cast<uint32_t>(random.up_to(random.chance(70) ? 3 : 20));
   plan.keys = 1 + static_cast<uint32_t>(random.up_to(12));
   plan.delayed_percent = random.chance(40) ? static_cast<uint32_t>(random.up_to(60)) : 0;
@@ -96,11 +96,11 @@ Plan Plan::roll(Random& random) {
   plan.time_move_max = random.chance(50) ? Duration{2s} : Duration{3min};
   plan.weights = roll_weights(random);
   plan.burst_events = 20 + static_cast<uint32_t>(random.up_to(60));
-  if (random.chance(12)) {
+  if (random.chance(7)) {
     // A window of eight entries: each page has a boundary.
     plan.functions_idle = 4070;
     plan.verify_interval = 150;
-    plan.moves = std::min(plan.moves, 700u);
+    plan.moves = std::min(plan.moves, 600u);
     plan.weights.crash = std::min(plan.weights.crash, 1u);
     plan.weights.power_cut = std::min(plan.weights.power_cut, 1u);
     plan.weights.reload = 0;
@@ -112,7 +112,7 @@ Plan Plan::roll(Random& random) {
   } else if (random.chance(6)) {
     plan.burst_events = 1500;  // more than the largest window
     plan.weights.burst = 1;
-    plan.moves = 400;
+    plan.moves = 250;
     plan.verify_interval = 4;
   }
 
