@@ -9,8 +9,8 @@
 // Rule       It rests while kAnswersWaitingMax answers wait to be taken.
 // Reason     An answer may hold a payload; a thousand of them must not gather.
 //
-// Bounds     of the questions, the askers': each question belongs to a load of the core, of which it has
-//            few, or to a request in flight.
+// Bounds     of the questions, the askers': each belongs to a load of the core, of which
+//            it has few, or to a request in flight.
 // Ownership  Destroying it forgets the questions not yet begun.
 // Threads    its own; all calls come from the loop. `wake` is called from its thread.
 #pragma once

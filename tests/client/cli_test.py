@@ -136,7 +136,7 @@ class Invoke(CommandTest):
 
     def test_waiting_asks_until_the_event_has_ended(self):
         done = self.waited([{"State": "pending"}, {"State": "running"},
-                            {"State": "succeeded", "Payload": b"done"}])
+                            {"State": "succeeded", "Result": b"done", "ResultBytes": 4}])
         self.expect(done, 0, b"done", b"accepted as r-1")
         self.assertEqual([method for method, _ in self.daemon.asked],
                          ["Invoke", "GetEvent", "GetEvent", "GetEvent"])
@@ -150,7 +150,7 @@ class Invoke(CommandTest):
         done = self.run_with(
             lambda method, _: {"StatusCode": 202, "RequestId": "r", "Duplicate": True}
             if method == "Invoke" else
-            {"RequestId": "r", "FunctionName": "f", "State": "succeeded", "Payload": b"late"},
+            {"RequestId": "r", "FunctionName": "f", "State": "succeeded", "Result": b"late"},
             "invoke", "f", "--key", "k")
         self.expect(done, 0, b"late")
 

@@ -364,7 +364,7 @@ TEST(Status, TellsAllThatTheCoreAndTheShellKnow) {
            R"("Accepting":false,"Refusal":"the daemon is stopping")",
            R"("HistoryBytes":600,"HistoryBytesMax":268435456,"LastSyncAt":89000,"Commits":12,)"
            R"("Accepted":31,"Ended":20,)",
-           R"("Recovery":{"DurationMs":7,"InterruptedEvents":0,"InterruptedCalls":0,)"
+           R"("Recovery":{"DurationMs":7,"InterruptedEvents":0,"InterruptedCalls":0,"Waiting":0,)"
            R"("WalAudit":"all is well"}})",
        }) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text;

@@ -10,7 +10,9 @@ using storage::Seq;
 void QueueModel::received(const MessageKey& receipt, const storage::MessageRecord& record,
                           TimePoint now) {
   const std::string name = "message " + std::to_string(receipt.seq.value);
-  if (gone_.contains(receipt.seq)) complaints.push_back(name + " was handed out after its deletion");
+  if (gone_.contains(receipt.seq)) {
+    complaints.push_back(name + " was handed out after its deletion");
+  }
   auto sent = bodies_.find(receipt.seq);
   if (sent != bodies_.end() && sent->second != record.body) {
     complaints.push_back(name + " changed its body");

@@ -83,7 +83,8 @@ void Simulation::make_move(size_t kind) {
                                    random_.chance(70)});
     case 16: return drain();
     case 17: return reload();
-    case 18: return world_.space_measured(random_.chance(50) ? random_.up_to(300u << 20) : 1u << 31);
+    case 18:
+      return world_.space_measured(random_.chance(50) ? random_.up_to(300u << 20) : 1u << 31);
     case 19:
       return world_.step_wall(Duration{static_cast<int64_t>(random_.up_to(7'200'000)) - 3'600'000});
     case 20: return world_.pass_dark_time(Duration{static_cast<int64_t>(random_.up_to(9'000'000))});

@@ -1,7 +1,5 @@
 #include "tests/sim/witness.h"
 
-#include <algorithm>
-
 #include "storage/codec.h"
 #include "storage/keys.h"
 #include "tests/sim/plan.h"
@@ -42,14 +40,6 @@ std::optional<EventId> told_of(const MessageRecord& message, BoxTag box) {
   return from_request_id(message.body.substr(at + kField.size(), 36), box);
 }
 
-template <class Kind>
-bool holds(const Batch& batch, const auto& wanted) {
-  return std::any_of(batch.mutations.begin(), batch.mutations.end(), [&](const auto& mutation) {
-    const auto* put = std::get_if<Kind>(&mutation);
-    return put != nullptr && wanted(*put);
-  });
-}
-
 }  // namespace
 
 std::string name_of(const EventId& id) {
@@ -86,22 +76,32 @@ void Witness::stepped(const core::Step& step) {
   for (const Mutation& mutation : step.batch.mutations) mix(mutation.index());
   for (const core::Effect& effect : step.effects) mix(effect.index());
   if (world_ == nullptr) return;  // the first boot
+  StepContents contents;
+  std::vector<const PutHistory*> endings;
+  const BoxTag box = world_->core().ledger().box();
   for (const Mutation& mutation : step.batch.mutations) {
-    if (const auto* ending = std::get_if<PutHistory>(&mutation)) check_ending(step, *ending);
+    if (const auto* ending = std::get_if<PutHistory>(&mutation)) {
+      endings.push_back(ending);
+    } else if (const auto* dead = std::get_if<PutDeadLetter>(&mutation)) {
+      contents.dead.insert(dead->key.seq);
+    } else if (const auto* erased = std::get_if<EraseEvent>(&mutation)) {
+      contents.erased.insert(erased->id);
+    } else if (const auto* message = std::get_if<PutMessage>(&mutation)) {
+      if (const auto id = told_of(*message->record, box)) contents.records[*id] += 1;
+    }
   }
+  for (const PutHistory* ending : endings) check_ending(contents, *ending);
 }
 
-void Witness::check_ending(const core::Step& step, const PutHistory& ending) {
+void Witness::check_ending(const StepContents& step, const PutHistory& ending) {
   const HistoryRecord& record = ending.record;
   const EventId& id = record.event;
   if (record.type == InvocationType::synchronous) return;
-  const bool dead = holds<PutDeadLetter>(
-      step.batch, [&](const PutDeadLetter& put) { return put.key.seq == id.seq; });
-  const bool erased =
-      holds<EraseEvent>(step.batch, [&](const EraseEvent& erase) { return erase.id == id; });
+  const bool dead = step.dead.contains(id.seq);
   if (dead != (record.state == EndState::failed)) complain(name_of(id) + ": half an ending");
-  if (erased == dead) complain(name_of(id) + ": its payload should go if it does not die");
-
+  if (step.erased.contains(id) == dead) {
+    complain(name_of(id) + ": its payload should go if it does not die");
+  }
   std::set<SeenRoute>& routes = routes_[ending.ending];
   const auto& settings = world_->core().backlog().at(id.function).settings;
   if (!settings || record.state == EndState::cancelled) return;
@@ -114,14 +114,9 @@ void Witness::check_ending(const core::Step& step, const PutHistory& ending) {
   if (record.state == EndState::failed && settings->dead_letter) {
     routes.insert(SeenRoute::dead_letter);
   }
-  const BoxTag box = world_->core().ledger().box();
-  size_t messages = 0;
-  for (const Mutation& mutation : step.batch.mutations) {
-    const auto* put = std::get_if<PutMessage>(&mutation);
-    if (put != nullptr && told_of(*put->record, box) == id) ++messages;
-  }
-  if (messages != routes.size()) {
-    complain(name_of(id) + ": " + std::to_string(messages) + " records in the step of its ending");
+  const size_t records = step.records.contains(id) ? step.records.at(id) : 0;
+  if (records != routes.size()) {
+    complain(name_of(id) + ": " + std::to_string(records) + " records in the step of its ending");
   }
 }
 

@@ -30,8 +30,14 @@ class Witness {
   std::function<void(test::Ticket, const core::Answer&)> on_reply;
 
  private:
+  // What one step puts beside its endings.
+  struct StepContents {
+    std::set<storage::Seq> dead;
+    std::set<storage::EventId> erased;
+    std::map<storage::EventId, size_t> records;
+  };
   void stepped(const core::Step& step);
-  void check_ending(const core::Step& step, const storage::PutHistory& ending);
+  void check_ending(const StepContents& step, const storage::PutHistory& ending);
   void durable(const storage::Batch& batch);
   void started(const core::StartAttempt& start);
   void message_kept(const storage::PutMessage& put);

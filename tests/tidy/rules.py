@@ -58,6 +58,10 @@ LAYERS = (
     ),
     (r"daemon/notify\.cc", (BASE, r"daemon/notify\.h", POSIX, SYSTEMD)),
     (
+        r"daemon/main\.cc",
+        (BASE, STORAGE, r"storage/rocks/.+", CONFIG, r"daemon/.+", POSIX, SPDLOG, CLI11),
+    ),
+    (
         r"daemon/[^/]+",
         (BASE, STORAGE, r"storage/rocks/.+", WIRE, CONFIG, r"daemon/.+", POSIX, SPDLOG),
     ),
