@@ -182,7 +182,7 @@ class KeyTest(harness.BoxTest):
                     first = self.submit(b"x" * size, kind, "echo", key)
                     event = self.box.ended(first["RequestId"])
                     self.assertEqual("Result" in event, size <= RESULT_KEPT_MAX)
-            self.assertEqual(event["ResultBytes"], size)
+                    self.assertEqual(event["ResultBytes"], size)
                     ending = self.submit(b"x" * size, "Event", "echo", key)["Ending"]
                     shown = {name: ending[name] for name in ("Payload", "PayloadBytes")
                              if name in ending}
