@@ -60,7 +60,7 @@ void MemoryStore::apply(Disk& disk, const Write& write) {
       rows.erase(write.key);
       return;
   }
-  CHECK(false);
+  check_failed("every case has returned", __FILE__, __LINE__);
 }
 
 void MemoryStore::put(Disk& disk, const Write& write) {
@@ -79,7 +79,7 @@ void MemoryStore::put(Disk& disk, const Write& write) {
       rows.insert_or_assign(write.key, write.value);
       return;
   }
-  CHECK(false);
+  check_failed("every case has returned", __FILE__, __LINE__);
 }
 
 Result<std::optional<std::string>> MemoryStore::get(Family family, std::string_view key) const {

@@ -23,7 +23,7 @@ ViewState state_of(EndState state) {
     case EndState::cancelled:
       return ViewState::cancelled;
   }
-  CHECK(false);
+  check_failed("every case has returned", __FILE__, __LINE__);
 }
 
 Result<std::optional<EventEnvelope>> load_envelope(const Store& store, const EventId& id) {

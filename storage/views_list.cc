@@ -169,7 +169,7 @@ class EventLister {
       case ListSection::dead_letters:
         break;
     }
-    CHECK(false);
+    check_failed("every case has returned", __FILE__, __LINE__);
   }
 
   // Whether the page ends before this row; then the next one begins with it.

@@ -57,7 +57,7 @@ Fault fault_of(ScanFault fault, std::string_view bytes, const ScanLimits& limits
     case ScanFault::extension_type:
       return {msgid, "MessagePack extension types are not used here"};
   }
-  CHECK(false);
+  check_failed("every case has returned", __FILE__, __LINE__);
 }
 
 // The scanner has found the frame whole, so msgpack has little left to refuse.
