@@ -14,8 +14,9 @@ set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 
-# What has threads, or talks to a program that has: meson's test names and what to build.
-thread_tests='rocks daemon crash'
+# What has threads of ours: meson's test names. Not `rocks`: Debian's RocksDB is not
+# instrumented, and what the sanitizer says of its locks is wrong.
+thread_tests='daemon crash'
 
 fast=no
 time_limits=1
@@ -90,7 +91,7 @@ if [ "$fast" = no ]; then
     thread_logs="$builds/build-tsan/meson-logs/testlog.json"
     rm -f "$thread_logs"
     # shellcheck disable=SC2086
-    meson compile -C "$builds/build-tsan" -j "$jobs" holdfastd holdfast $targets
+    meson compile -C "$builds/build-tsan" -j "$jobs" $targets
     # shellcheck disable=SC2086
     $place meson test -C "$builds/build-tsan" --no-rebuild --print-errorlogs \
       --num-processes "$jobs" --timeout-multiplier "$((time_limits * 3))" $chosen || failed=1

@@ -32,7 +32,7 @@ inline config::Settings one_function(config::FunctionSettings function = functio
 inline core::Submission event_of(std::string payload, std::string key = {},
                                  Duration delay = Duration{0}) {
   core::Submission submission;
-  submission.function = "f";
+  submission.function = std::string(1, 'f');
   submission.payload = std::move(payload);
   submission.idempotency_key = std::move(key);
   submission.delay = delay;

@@ -87,7 +87,7 @@ std::vector<uint32_t> Weights::all() const {
 
 Plan Plan::roll(Random& random) {
   Plan plan;
-  plan.moves = 150 + static_cast<uint32_t>(random.up_to(850));
+  plan.moves = 120 + static_cast<uint32_t>(random.up_to(700));
   plan.functions = 1 + static_cast<uint32_t>(random.up_to(random.chance(70) ? 3 : 20));
   plan.keys = 1 + static_cast<uint32_t>(random.up_to(12));
   plan.delayed_percent = random.chance(40) ? static_cast<uint32_t>(random.up_to(60)) : 0;
