@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "storage/base/check.h"
+#include "storage/base/crash_point.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
 
@@ -55,7 +56,9 @@ void Committer::run() {
 
 Result<> Committer::write(const Commit& commit) {
   const std::vector<storage::Write> writes = storage::encode(commit.batch);
+  crash_point("before_wal_sync");
   if (Result<> written = store_.commit(writes); !written) return written;
+  crash_point("after_wal_sync");
   if (!commit.history_cutoff) return ok();
   return store_.drop_below(storage::Family::history,
                            storage::history_key(*commit.history_cutoff));

@@ -8,6 +8,7 @@
 
 #include "daemon/core/effect.h"
 #include "storage/base/check.h"
+#include "storage/base/mutant.h"
 
 namespace holdfast::daemon {
 
@@ -23,6 +24,8 @@ class EffectGate {
   // It may make the core produce further steps, which are held in their turn.
   template <class Perform>
   void open_to(core::StepSeq watermark, Perform&& perform) {
+    if (broken(Mutant::reply_before_commit)) let_slip<core::Reply>(perform);
+    if (broken(Mutant::start_before_commit)) let_slip<core::StartAttempt>(perform);
     while (!held_.empty() && held_.front().seq <= watermark) {
       Held ready = std::move(held_.front());
       held_.pop_front();
@@ -37,6 +40,21 @@ class EffectGate {
     core::StepSeq seq;
     std::vector<core::Effect> effects;
   };
+
+  // What a gate must never do.
+  template <class Kind, class Perform>
+  void let_slip(Perform&& perform) {
+    std::vector<core::Effect> slipped;
+    for (Held& held : held_) {
+      std::vector<core::Effect> kept;
+      for (core::Effect& effect : held.effects) {
+        (std::holds_alternative<Kind>(effect) ? slipped : kept).push_back(std::move(effect));
+      }
+      held.effects = std::move(kept);
+    }
+    for (core::Effect& effect : slipped) perform(std::move(effect));
+  }
+
   std::deque<Held> held_;
 };
 

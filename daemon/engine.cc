@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/base/crash_point.h"
 #include "storage/base/match.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
@@ -105,10 +106,12 @@ void Engine::commits_done() {
   if (!done || failed_) return;
   if (!done->outcome) return fail(done->outcome.error());
   last_sync_ = moment().wall;
+  crash_point("before_effects");
   core_.committed(done->last);
   // Whatever came after it without a batch of its own rests on it too.
   const core::StepSeq watermark = gathering_.empty() ? last_step_ : done->last;
   let_out(watermark);
+  crash_point("after_effects");
 }
 
 void Engine::let_out(core::StepSeq watermark) {

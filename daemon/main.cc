@@ -19,6 +19,7 @@
 #include "daemon/spawner/launch.h"
 #include "daemon/spawner/process_lock.h"
 #include "daemon/spawner/spawner.h"
+#include "storage/base/crash_point.h"
 #include "storage/rocks/rocks_store.h"
 
 namespace holdfast::daemon {
@@ -118,6 +119,7 @@ ExitCode run(const std::string& config_path) {
   }
   notify_status("recovering");
   notify_extend_timeout(kRecoveryTimeMax);
+  crash_point("before_open");
   storage::OpenOptions options;
   options.directory = directory + "/db";
   options.on_warning = [](std::string_view text) { spdlog::warn("rocksdb: {}", text); };
@@ -127,6 +129,7 @@ ExitCode run(const std::string& config_path) {
     return exit_code_of(store.error());
   }
   spdlog::info("{}", (*store)->open_report().audit.sentence);
+  crash_point("after_open");
   const ExitCode code = serve(**store, *settings, config_path, spawner->socket.number());
   spawner::end_spawner(std::move(*spawner));
   return code;

@@ -7,6 +7,7 @@
 
 #include "daemon/spawner/processes.h"
 #include "storage/base/check.h"
+#include "storage/base/crash_point.h"
 #include "storage/base/match.h"
 
 namespace holdfast::daemon {
@@ -58,7 +59,9 @@ void Runner::start(AttemptStart start) {
     return;
   }
   attempts_.emplace(handle, Attempt{std::move(opened->process), program});
+  crash_point("before_start_sent");
   send(message, std::move(opened->handler_fds));
+  crash_point("after_start_sent");
 }
 
 void Runner::stop(uint64_t handle) {

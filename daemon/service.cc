@@ -17,6 +17,7 @@
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "storage/base/check.h"
+#include "storage/base/crash_point.h"
 
 namespace holdfast::daemon {
 namespace {
@@ -89,6 +90,7 @@ Result<ExitCode> Service::run() {
   disk_free_bytes_ = free_bytes(settings_.daemon.state_directory);
   core_.space_measured(disk_free_bytes_);
   engine_.absorb(core_.started(engine_.moment()));
+  crash_point("after_recovery_step");
   Result<std::unique_ptr<Server>> server = Server::listen(
       loop_, settings_.socket, settings_.limits,
       [this](SessionId session, wire::Request&& request) { desk_.take(session, request); },
@@ -111,7 +113,9 @@ Result<ExitCode> Service::run() {
 void Service::turn_over() {
   engine_.turn_over();
   if (!server_) return;
+  crash_point("before_replies");
   server_->flush_touched();
+  crash_point("after_replies");
   server_->pause_reading(memory_is_short());
   stop_if_drained();
 }
@@ -151,6 +155,7 @@ void Service::start_attempt(core::StartAttempt&& start) {
 void Service::attempt_finished(uint64_t handle, core::AttemptReport&& attempt_report) {
   auto node = attempts_.extract(handle);
   CHECK(!node.empty());
+  crash_point("before_outcome");
   const Attempt& attempt = node.mapped();
   handles_.erase(attempt.event.seq);
   engine_.absorb(core_.attempt_finished(attempt.event, attempt.attempt, std::move(attempt_report),
@@ -200,6 +205,7 @@ void Service::drain() {
                    .count());
   notify_stopping();
   engine_.absorb(core_.drain_started(engine_.moment()));
+  crash_point("in_drain");
   drain_timeout_.arm(settings_.daemon.drain_timeout);
 }
 

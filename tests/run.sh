@@ -56,7 +56,7 @@ export LC_ALL PYTHONDONTWRITEBYTECODE ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 # configure FOLDER SANITIZERS: also after the checkout moved or the options changed.
 configure() {
   folder=$1
-  set -- -Doptimization=0 -Ddebug=false -Dcpp_args=-g1 "-Db_sanitize=$2" -Db_lundef=false "$folder" "$root"
+  set -- -Doptimization=0 -Ddebug=false '-Dcpp_args=-g1 -DHOLDFAST_TEST_HOOKS' "-Db_sanitize=$2" -Db_lundef=false "$folder" "$root"
   if [ -f "$folder/build.ninja" ] && meson setup --reconfigure "$@" >/dev/null 2>&1; then
     return
   fi

@@ -8,6 +8,7 @@
 #include "daemon/core/lifecycle.h"
 #include "storage/base/check.h"
 #include "storage/base/match.h"
+#include "storage/base/mutant.h"
 
 namespace holdfast::core {
 
@@ -181,9 +182,9 @@ Step Lifecycle::attempt_finished(const EventId& id, AttemptNumber attempt, Attem
                                  const Moment& moment) {
   Step step = begin();
   auto at = running_.find(id.seq);
-  if (at == running_.end() || at->second.spent.attempt != attempt) {
-    return step;  // an older attempt, speaking late
-  }
+  // An older attempt, speaking late, changes nothing.
+  const bool late = at != running_.end() && at->second.spent.attempt != attempt;
+  if (at == running_.end() || (late && !broken(Mutant::late_outcome_not_fenced))) return step;
   Function& function = backlog_.at(id.function);
   Running running = take_running(function, id.seq);
 
@@ -205,7 +206,7 @@ Step Lifecycle::attempt_finished(const EventId& id, AttemptNumber attempt, Attem
         stopped ? storage::Condition::interrupted : storage::Condition::function_error;
     life.attempts.push_back(std::move(failed_attempt));
     end(step, std::move(life), Ending{storage::EndState::failed, condition, {}, {}, {}}, moment);
-  } else if (!running.cancels.empty()) {
+  } else if (!running.cancels.empty() && !broken(Mutant::cancelled_event_retried)) {
     Life life = life_of(std::move(running));
     life.attempts.push_back(std::move(failed_attempt));
     end(step, std::move(life),
@@ -248,7 +249,10 @@ void Lifecycle::retry(Step& step, Function& function, Running running, Duration 
     running.attempts.push_back(std::move(*failed_attempt));
     trim(step.batch, running.event.seq, running.attempts);
   }
-  const storage::WaitingKey key{running.event, moment.now + delay, running.generation.next()};
+  const storage::Generation generation = broken(Mutant::generation_not_raised)
+                                             ? storage::Generation{running.generation.value - 1}
+                                             : running.generation.next();
+  const storage::WaitingKey key{running.event, moment.now + delay, generation};
   step.batch.push(storage::PutWaiting{key, storage::WaitingRecord{key.due_at, running.spent}});
   ledger_.change(function.id).waiting += 1;
   backlog_.add_due(function, DueKey{key.due_at, running.event.seq, key.generation},

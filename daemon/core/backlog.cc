@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "storage/base/check.h"
+#include "storage/base/mutant.h"
 
 namespace holdfast::core {
 namespace {
@@ -124,9 +125,11 @@ void Backlog::due_page_loaded(Function& function, storage::DuePage page) {
 void Backlog::want_pages(Step& step, Function& function) {
   if (function.fresh.wants_page()) {
     const auto after = function.fresh.begin_load();
-    step.effects.push_back(
-        LoadFreshPage{function.id, after ? after->next() : ledger_.function(function.id).head,
-                      function.fresh.page_rows_max(), kPagePayloadBytesMax});
+    Seq from = after ? after->next() : ledger_.function(function.id).head;
+    if (after && broken(Mutant::page_boundary_skipped)) from = from.next();
+    if (after && broken(Mutant::page_row_doubled)) from = *after;
+    step.effects.push_back(LoadFreshPage{function.id, from, function.fresh.page_rows_max(),
+                                         kPagePayloadBytesMax});
   }
   if (function.due.wants_page()) {
     LoadDuePage load{function.id, std::nullopt, function.due.page_rows_max()};

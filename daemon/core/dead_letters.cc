@@ -16,6 +16,7 @@
 
 #include "daemon/core/lifecycle.h"
 #include "storage/base/check.h"
+#include "storage/base/mutant.h"
 
 namespace holdfast::core {
 
@@ -127,7 +128,7 @@ void Lifecycle::redrive(Step& step, const storage::LoadedDeadLetter& row,
               known != nullptr ? std::optional{*known} : std::nullopt);
     }
   }
-  step.batch.push(storage::EraseDeadLetter{row.key});
+  if (!broken(Mutant::redrive_copies)) step.batch.push(storage::EraseDeadLetter{row.key});
   const storage::WaitingKey key{event, moment.now, row.key.generation.next()};
   step.batch.push(storage::PutWaiting{key, storage::WaitingRecord{key.due_at, spent}});
 

@@ -21,6 +21,7 @@ Step Lifecycle::begin() {
   Step step;
   step.seq = next_step_;
   next_step_ = next_step_.next();
+  torn_batch_.begin(step);
   return step;
 }
 
@@ -41,6 +42,7 @@ Step Lifecycle::finish(Step step, const Moment& moment) {
     backlog_.want_pages(step, function);
     rearm(function, moment);
   }
+  torn_batch_.finish(step);
   return step;
 }
 

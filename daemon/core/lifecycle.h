@@ -38,6 +38,7 @@
 #include "daemon/core/outcome.h"
 #include "daemon/core/queue_book.h"
 #include "daemon/core/retry.h"
+#include "daemon/core/torn_batch.h"
 #include "storage/base/random.h"
 
 namespace holdfast::core {
@@ -322,6 +323,7 @@ class Lifecycle {
   std::optional<storage::KeyHash> sweeping_from_;
   TimePoint sweep_at_{};
 
+  [[no_unique_address]] TornBatch torn_batch_;
   bool draining_ = false;
   StepSeq next_step_{1};
   StepSeq durable_{0};

@@ -3,6 +3,7 @@
 
 #include "daemon/core/lifecycle.h"
 #include "storage/base/check.h"
+#include "storage/base/mutant.h"
 #include "storage/codec.h"
 
 namespace holdfast::core {
@@ -68,7 +69,8 @@ Step Lifecycle::key_looked_up(const storage::KeyHash& hash, std::optional<Idempo
   for (KeyWaiter& waiter : keys_.take_waiters(hash)) {
     // Whoever came before in this loop, or an ending meanwhile, overrules the disk.
     std::optional<IdempotencyRecord> newest = record;
-    if (const IdempotencyRecord* known = keys_.find(hash)) newest = *known;
+    const IdempotencyRecord* known = keys_.find(hash);
+    if (known != nullptr && !broken(Mutant::lookup_answered_stale)) newest = *known;
     if (keys_.is_erased(hash)) newest.reset();
     if (auto* submission = std::get_if<Submission>(&waiter)) {
       if (draining_) {
@@ -90,7 +92,10 @@ Step Lifecycle::key_looked_up(const storage::KeyHash& hash, std::optional<Idempo
 // `known` is what the key names already; `replaced` the row that a new one overwrites.
 void Lifecycle::decide(Step& step, Submission submission, const IdempotencyRecord* known,
                        const std::optional<IdempotencyRecord>& replaced, const Moment& moment) {
-  if (known != nullptr && !has_expired(*known, moment.lit)) {
+  const LitPoint now = broken(Mutant::expiry_by_wall_clock)
+                           ? from_ms<LitPoint>(to_ms(moment.wall))
+                           : moment.lit;
+  if (known != nullptr && !has_expired(*known, now)) {
     answer_duplicate(step, submission, *known);
     return;
   }

@@ -4,6 +4,7 @@
 
 #include "daemon/core/lifecycle.h"
 #include "storage/base/check.h"
+#include "storage/base/mutant.h"
 #include "storage/codec.h"
 
 namespace holdfast::core {
@@ -68,7 +69,7 @@ void Lifecycle::settle(Step& step, const storage::RunningKey& key,
   step.batch.push(storage::EraseRunning{key});
   step.batch.push(storage::PutAttempt{key.seq, std::move(interrupted)});
   storage::Spent spent = record.spent;
-  spent.interruptions += 1;
+  if (!broken(Mutant::interruptions_not_counted)) spent.interruptions += 1;
   const storage::WaitingKey waiting{record.event, moment.now, key.generation.next()};
   step.batch.push(storage::PutWaiting{waiting, storage::WaitingRecord{waiting.due_at, spent}});
   ledger_.change(function.id).waiting += 1;

@@ -9,6 +9,7 @@
 #include "daemon/spawner/handler_start.h"
 #include "daemon/spawner/processes.h"
 #include "storage/base/check.h"
+#include "storage/base/crash_point.h"
 
 namespace holdfast::spawner {
 namespace {
@@ -27,7 +28,9 @@ bool group_gone(pid_t group, int looks) {
 
 Result<> HandlerTable::start(const Start& start, std::vector<Fd> stdio) {
   CHECK(!handlers_.contains(start.handle));
+  crash_point("spawner_before_fork");
   Result<Forked> forked = fork_handler(start, std::move(stdio));
+  crash_point("spawner_after_fork");
   if (!forked) return forked.error();
   Handler handler{};
   handler.group = forked->pid;
@@ -120,6 +123,7 @@ void HandlerTable::settle_ending(std::vector<ToDaemon>& reports) {
     } else {
       reports.push_back(CannotStart{handle, std::move(handler.cannot_start)});
     }
+    crash_point("spawner_before_ended");
     handlers_.erase(handle);
     it = ending_.erase(it);
   }

@@ -17,6 +17,7 @@
 #include "daemon/spawner/processes.h"
 #include "daemon/spawner/protocol.h"
 #include "storage/base/match.h"
+#include "storage/base/mutant.h"
 
 namespace holdfast::spawner {
 namespace {
@@ -92,7 +93,7 @@ class Spawner {
   void run() {
     report(Ready{});
     while (turn()) continue;
-    handlers_.kill_all();
+    if (!broken(Mutant::handlers_outlive)) handlers_.kill_all();
   }
 
  private:
@@ -191,7 +192,7 @@ int spawner_main(int socket_fd, const std::string& state_directory) {
     return 1;
   }
   Spawner{socket_fd, child_signals.number()}.run();
-  end_all_descendants();
+  if (!broken(Mutant::handlers_outlive)) end_all_descendants();
   return 0;  // the lock goes last, with `lock`
 }
 

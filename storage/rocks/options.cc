@@ -7,6 +7,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
+#include "storage/base/mutant.h"
 #include "storage/rocks/collector.h"
 #include "storage/rocks/cut_off_filter.h"
 
@@ -250,7 +251,8 @@ rocksdb::ColumnFamilyOptions default_family_options(const SharedParts& parts) {
 
 rocksdb::WriteOptions commit_options() {
   rocksdb::WriteOptions options;
-  options.sync = true;  // rows become visible after the sync, so nobody reads what may be lost
+  // Rows become visible after the sync, so nobody reads what may be lost.
+  options.sync = !broken(Mutant::sync_off);
   return options;
 }
 
