@@ -212,10 +212,8 @@ Result<std::unique_ptr<Database>> open_database(const OpenOptions& options, Open
   }
   report.created = *created;
 
-  // A simulated disk has no side file, since that is written past RocksDB.
-  const bool real_disk = options.env == nullptr;
   const std::string side_path = options.directory + "/" + std::string{kSideFileName};
-  if (real_disk) report.acknowledged_sequence = SideFile::read(side_path);
+  report.acknowledged_sequence = SideFile::read(base, side_path);
   const Result<> audited = audit_under_lock(options, base, report);
   if (!audited) return audited.error();
 
@@ -232,8 +230,8 @@ Result<std::unique_ptr<Database>> open_database(const OpenOptions& options, Open
     const Result<> judged = judge_loss(options, report, *missing);
     if (!judged) return judged.error();
   }
-  if (real_disk && !options.read_only) {
-    database->side_file = SideFile::open_or_none(side_path);
+  if (!options.read_only) {
+    database->side_file = SideFile::open_or_none(base, side_path);
     database->side_file.write(report.sequence);
   }
   report.duration = std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -1,8 +1,5 @@
 #include "storage/rocks/side_file.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <array>
 #include <string_view>
 #include <utility>
@@ -27,41 +24,35 @@ std::string encode(uint64_t sequence) {
 
 }  // namespace
 
-std::optional<uint64_t> SideFile::read(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return std::nullopt;
-  std::array<char, kFileBytes> bytes{};
-  const ssize_t count = ::pread(fd, bytes.data(), bytes.size(), 0);
-  ::close(fd);
-  if (count != static_cast<ssize_t>(bytes.size())) return std::nullopt;
-  const std::string_view file{bytes.data(), bytes.size()};
-  BytesReader reader{file.substr(kMagic.size())};
+std::optional<uint64_t> SideFile::read(rocksdb::Env& env, const std::string& path) {
+  std::unique_ptr<rocksdb::SequentialFile> file;
+  if (!env.NewSequentialFile(path, &file, rocksdb::EnvOptions{}).ok()) return std::nullopt;
+  std::array<char, kFileBytes> scratch{};
+  rocksdb::Slice bytes;
+  if (!file->Read(kFileBytes, &bytes, scratch.data()).ok()) return std::nullopt;
+  if (bytes.size() != kFileBytes) return std::nullopt;
+  BytesReader reader{bytes.ToStringView().substr(kMagic.size())};
   const uint64_t sequence = reader.be64();
-  if (file != encode(sequence)) return std::nullopt;
+  if (bytes.ToStringView() != encode(sequence)) return std::nullopt;
   return sequence;
 }
 
-SideFile SideFile::open_or_none(const std::string& path) {
-  return SideFile{::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0640)};
-}
-
-SideFile::SideFile(SideFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-SideFile& SideFile::operator=(SideFile&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-SideFile::~SideFile() {
-  if (fd_ >= 0) ::close(fd_);
+SideFile SideFile::open_or_none(rocksdb::Env& env, const std::string& path) {
+  const rocksdb::EnvOptions options;
+  if (!env.FileExists(path).ok()) {
+    // What is opened for overwriting has to be there.
+    std::unique_ptr<rocksdb::WritableFile> made;
+    if (!env.NewWritableFile(path, &made, options).ok()) return {};
+  }
+  SideFile side_file;
+  if (!env.NewRandomRWFile(path, &side_file.file_, options).ok()) side_file.file_.reset();
+  return side_file;
 }
 
 void SideFile::write(uint64_t sequence) {
-  if (fd_ < 0) return;
-  const std::string bytes = encode(sequence);
-  const ssize_t count = ::pwrite(fd_, bytes.data(), bytes.size(), 0);
+  if (!file_) return;
   // A short write would leave a number that does not check out, that is "unknown".
-  (void)count;
+  file_->Write(0, encode(sequence)).PermitUncheckedError();
 }
 
 }  // namespace holdfast::storage

@@ -4,15 +4,19 @@
 // each commit writes its sequence here after its sync, without a sync of its own.
 // It is exact across a SIGKILL, and after a power cut at worst a little old.
 //
-//    SideFile side_file = SideFile::open_or_none(path);
+//    SideFile side_file = SideFile::open_or_none(env, path);
 //    side_file.write(sequence);
 //    ...
-//    SideFile::read(path)  -> sequence, or nothing if unknown
+//    SideFile::read(env, path)  -> sequence, or nothing if unknown
 //
-// Failure  None that matters: an absent or unreadable file only means "unknown".
+// Ownership  borrows nothing after opening.
+// Failure    None that matters: an absent or unreadable file only means "unknown".
 #pragma once
 
+#include <rocksdb/env.h>
+
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -21,22 +25,17 @@ namespace holdfast::storage {
 class SideFile {
  public:
   // The number in the file; nothing if there is no file or it does not check out.
-  static std::optional<uint64_t> read(const std::string& path);
+  static std::optional<uint64_t> read(rocksdb::Env& env, const std::string& path);
 
   // For writing. Without permission or space it is a SideFile that writes nowhere.
-  static SideFile open_or_none(const std::string& path);
+  static SideFile open_or_none(rocksdb::Env& env, const std::string& path);
 
   SideFile() = default;
-  SideFile(SideFile&& other) noexcept;
-  SideFile& operator=(SideFile&& other) noexcept;
-  ~SideFile();
 
   void write(uint64_t sequence);
 
  private:
-  explicit SideFile(int fd) : fd_(fd) {}
-
-  int fd_ = -1;
+  std::unique_ptr<rocksdb::RandomRWFile> file_;
 };
 
 }  // namespace holdfast::storage
