@@ -51,9 +51,9 @@ TEST(Attempt, RetriesExhaustedEndsItWithEverythingInOneCommit) {
   pass(world, 10s);
   finish(world, id, core::Signaled{9});
   pass(world, 20s);
-  const uint64_t commits = world.store().commit_count();
+  const uint64_t commits = world.memory().commit_count();
   finish(world, id, core::TimedOut{3s});
-  EXPECT_EQ(world.store().commit_count(), commits + 1);
+  EXPECT_EQ(world.memory().commit_count(), commits + 1);
 
   const storage::EventView& dead = view(world, id);
   EXPECT_EQ(dead.state, storage::ViewState::dead);
@@ -71,7 +71,7 @@ TEST(Attempt, RetriesExhaustedEndsItWithEverythingInOneCommit) {
   EXPECT_EQ(record["requestContext"]["approximateInvokeCount"], 3);
   EXPECT_EQ(bodies_in(world, "dead"), std::vector<std::string>{"\"cat\""});
   EXPECT_TRUE(bodies_in(world, "done").empty());
-  EXPECT_EQ(world.store().row_count(storage::Family::attempts), 0u);
+  EXPECT_EQ(world.memory().row_count(storage::Family::attempts), 0u);
   pass(world, 1h);
   EXPECT_TRUE(world.handlers().empty());
   EXPECT_SOUND(world);
@@ -88,7 +88,7 @@ TEST(Attempt, ASuccessAfterAFailureEndsItAndLeavesNoPayload) {
   EXPECT_EQ(ended.ending->result, "{\"n\": 1}");
   EXPECT_EQ(bodies_in(world, "done").size(), 1u);
   EXPECT_TRUE(bodies_in(world, "failed").empty());
-  EXPECT_EQ(world.store().row_count(storage::Family::events), 0u);
+  EXPECT_EQ(world.memory().row_count(storage::Family::events), 0u);
   EXPECT_EQ(world.core().ledger().state().reserved_bytes, 0u);
   EXPECT_SOUND(world);
 }
@@ -225,7 +225,7 @@ TEST(Attempts, TheFirstThreeAndTheLastSevenAreKept) {
   for (int n = 1; n <= 15; ++n) {
     ASSERT_EQ(attempt_of(world, id), static_cast<uint32_t>(n));
     finish(world, id, core::Exited{n});
-    EXPECT_LE(world.store().row_count(storage::Family::attempts), 10u);
+    EXPECT_LE(world.memory().row_count(storage::Family::attempts), 10u);
     pass(world, 0ms);
   }
   std::vector<int> kept;

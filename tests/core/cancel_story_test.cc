@@ -32,8 +32,8 @@ TEST_F(CancelTest, AFreshEventEndsWithoutADeadLetter) {
   const EventId id = accepted(world_, event_of("waits"));
   EXPECT_EQ(cancelled(cancel(id)), storage::EndState::cancelled);
   EXPECT_EQ(view(world_, id).state, storage::ViewState::cancelled);
-  EXPECT_EQ(world_.store().row_count(storage::Family::dead_letters), 0u);
-  EXPECT_EQ(world_.store().row_count(storage::Family::destinations), 0u);
+  EXPECT_EQ(world_.memory().row_count(storage::Family::dead_letters), 0u);
+  EXPECT_EQ(world_.memory().row_count(storage::Family::destinations), 0u);
   EXPECT_SOUND(world_);
 }
 
@@ -50,7 +50,7 @@ TEST_F(CancelTest, AnEventThatWaitsForItsRetryEnds) {
   finish(world_, id, core::Exited{1});
   EXPECT_EQ(cancelled(cancel(id)), storage::EndState::cancelled);
   EXPECT_EQ(view(world_, id).ending->attempts.size(), 1u);
-  EXPECT_EQ(world_.store().row_count(storage::Family::attempts), 0u);
+  EXPECT_EQ(world_.memory().row_count(storage::Family::attempts), 0u);
   pass(world_, 1h);
   EXPECT_TRUE(world_.handlers().empty());
   EXPECT_SOUND(world_);

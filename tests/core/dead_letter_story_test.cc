@@ -68,7 +68,7 @@ TEST_F(DeadLetterTest, ADiscardLeavesTheHistoryAndTakesThePayload) {
   const EventId id = dead_event(world_, "cat");
   EXPECT_EQ(moved(world_, ask(world_, core::DeadLetterVerb::discard, id)), 1u);
   EXPECT_EQ(view(world_, id).state, storage::ViewState::failed);
-  EXPECT_EQ(world_.store().row_count(storage::Family::events), 0u);
+  EXPECT_EQ(world_.memory().row_count(storage::Family::events), 0u);
   EXPECT_SOUND(world_);
 }
 
@@ -83,7 +83,7 @@ TEST_F(DeadLetterTest, AllAreMovedAPageAtATime) {
   world.settle();
   while (!world.handlers().empty()) world.finish(world.handlers().begin()->first, core::Exited{1});
   world.settle();
-  EXPECT_EQ(world.store().row_count(storage::Family::dead_letters), 300u);
+  EXPECT_EQ(world.memory().row_count(storage::Family::dead_letters), 300u);
 
   const Ticket first = ask(world, core::DeadLetterVerb::redrive);
   EXPECT_EQ(moved(world, first), 256u);

@@ -84,13 +84,13 @@ TEST_F(QueueTest, AReceiveIsAnsweredWhenItsHidingIsDurable) {
   send("hello");
   const Ticket ticket = world_.receive("done", 1);
   while (!world_.answered(ticket)) {
-    const uint64_t before = world_.store().commit_count();
+    const uint64_t before = world_.memory().commit_count();
     if (world_.may_begin_commit()) world_.begin_commit();
     if (world_.may_apply_commit()) world_.apply_commit();
     EXPECT_FALSE(world_.answered(ticket));
     if (world_.may_notice_commit()) world_.notice_commit();
     if (world_.answered(ticket)) {
-      EXPECT_GT(world_.store().commit_count(), before);
+      EXPECT_GT(world_.memory().commit_count(), before);
     }
     for (size_t kind = 0; kind < kReadKinds; ++kind) {
       if (world_.may_perform_read(kind)) world_.perform_read(kind);

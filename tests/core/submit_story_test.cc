@@ -7,7 +7,7 @@ namespace {
 TEST(Submit, IsAnsweredAndStartedOnlyWhenItIsDurableAndByOneCommit) {
   World world{one_function()};
   world.settle();
-  const uint64_t commits = world.store().commit_count();
+  const uint64_t commits = world.memory().commit_count();
 
   const Ticket ticket = world.submit(event_of("cat"));
   world.begin_commit();
@@ -21,7 +21,7 @@ TEST(Submit, IsAnsweredAndStartedOnlyWhenItIsDurableAndByOneCommit) {
   ASSERT_TRUE(id.has_value());
   EXPECT_EQ(attempt_of(world, *id), 1u);
   EXPECT_EQ(*world.handlers().at(*id).start.payload, "cat");
-  EXPECT_EQ(world.store().commit_count(), commits + 1);
+  EXPECT_EQ(world.memory().commit_count(), commits + 1);
   EXPECT_EQ(view(world, *id).state, storage::ViewState::running);
   EXPECT_SOUND(world);
 }
@@ -177,7 +177,7 @@ TEST(Key, IsSweptWhenItHasExpired) {
   EXPECT_GT(world.core().ledger().state().idempotency_bytes, 0u);
   pass(world, 24h);
   EXPECT_EQ(world.core().ledger().state().idempotency_bytes, 0u);
-  EXPECT_EQ(world.store().row_count(storage::Family::idempotency), 0u);
+  EXPECT_EQ(world.memory().row_count(storage::Family::idempotency), 0u);
 }
 
 // The lookup still finds the row whose erasure is on its way to the disk.
@@ -194,7 +194,7 @@ TEST(Key, UsedAgainWhileItsErasureIsInFlightIsCountedOnce) {
   ASSERT_TRUE(world.may_perform_read(kExpiredKeys));
   world.perform_read(kExpiredKeys);
   world.deliver_read(kExpiredKeys);
-  ASSERT_EQ(world.store().row_count(storage::Family::idempotency), 1u);  // not durable yet
+  ASSERT_EQ(world.memory().row_count(storage::Family::idempotency), 1u);  // not durable yet
 
   const Ticket again = world.submit(event_of("cat", "key"));
   if (world.may_perform_read(kReadKinds - 1)) world.perform_read(kReadKinds - 1);
@@ -231,7 +231,7 @@ TEST(Call, IsNeverRetried) {
   EXPECT_EQ(returned->answer.error_type, "Runtime.ExitError");
   pass(world, 1h);
   EXPECT_TRUE(world.handlers().empty());
-  EXPECT_EQ(world.store().row_count(storage::Family::dead_letters), 0u);
+  EXPECT_EQ(world.memory().row_count(storage::Family::dead_letters), 0u);
 }
 
 TEST(Call, IsBusyWhenAllSlotsAreTakenAndOneSlotIsKeptForIt) {

@@ -1,5 +1,7 @@
 #include "tests/sim/plan.h"
 
+#include <algorithm>
+
 namespace holdfast::sim {
 
 using namespace std::chrono_literals;
@@ -133,6 +135,20 @@ Plan Plan::roll(Random& random) {
   for (uint32_t n = 0; n < plan.functions_idle; ++n) {
     settings.functions["idle" + std::to_string(n)] = config::FunctionSettings{};
   }
+  return plan;
+}
+
+Plan Plan::roll_for_cuts(Random& random) {
+  Plan plan = roll(random);
+  for (uint32_t n = 0; n < plan.functions_idle; ++n) {
+    plan.settings.functions.erase("idle" + std::to_string(n));
+  }
+  plan.functions_idle = 0;
+  plan.burst_events = std::min(plan.burst_events, 80u);
+  plan.verify_interval = 8;
+  plan.moves = 300 + static_cast<uint32_t>(random.up_to(600));
+  plan.weights.crash = 1;
+  plan.weights.commit = 40;
   return plan;
 }
 

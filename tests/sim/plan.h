@@ -52,6 +52,9 @@ struct Plan {
   config::Settings settings;
 
   static Plan roll(Random& random);
+  // For a real store under power cuts: no windows of thousands of functions, and the
+  // disk decides when the daemon dies.
+  static Plan roll_for_cuts(Random& random);
 };
 
 // "f0", "f1", ... take part; "idle0", ... do not.

@@ -15,32 +15,45 @@ namespace {
 constexpr int kHealMovesMax = 20'000;
 constexpr Duration kHealTimeMax = 14 * 24h;
 
+constexpr int kStartsMax = 200;
+
 }  // namespace
 
 Simulation::Simulation(uint64_t seed)
-    : random_(seed),
-      plan_(Plan::roll(random_)),
+    : Simulation(Random{seed}, &Plan::roll, std::make_shared<test::MemoryDisk>()) {}
+
+Simulation::Simulation(Random random, Plan (*roll)(Random&), std::shared_ptr<test::Disk> disk)
+    : random_(random),
+      plan_(roll(random_)),
       weights_(plan_.weights.all()),
       witness_(plan_.settings),
-      world_(plan_.settings, random_.next(), witness_.hooks()) {
+      disk_(std::move(disk)),
+      world_(plan_.settings, random_.next(), witness_.hooks(), disk_) {
   witness_.watch(world_);
   witness_.on_reply = [this](test::Ticket ticket, const core::Answer& answer) {
     answered(ticket, answer);
+  };
+  witness_.on_opened = [this](const storage::Store& store) {
+    if (plan_.functions_idle < 1000 || crashes_ % 4 == 1) check_store(store, "after a crash");
   };
   world_.verify_every(plan_.verify_interval);
 }
 
 Outcome Simulation::run() {
-  for (uint32_t n = 0; n < plan_.moves; ++n) move();
+  if (!world_.alive()) start();
+  for (uint32_t n = 0; n < plan_.moves && !hopeless(); ++n) {
+    move();
+    if (world_.failed()) crash(std::nullopt);
+  }
   faults_ = false;
-  heal();
-  audit_all();
+  disk_->heal();
+  if (world_.failed()) crash(std::nullopt);
+  if (!hopeless()) heal();
+  if (!hopeless()) audit_all();
 
   Outcome outcome;
   outcome.trace = witness_.trace();
   outcome.complaints = witness_.complaints();
-  outcome.complaints.insert(outcome.complaints.end(), queue_model_.complaints.begin(),
-                            queue_model_.complaints.end());
   outcome.steps = world_.steps();
   outcome.events = witness_.checker().events();
   outcome.endings = witness_.checker().endings();
@@ -120,15 +133,22 @@ void Simulation::time_move() {
 }
 
 void Simulation::crash(std::optional<World::Darkness> darkness) {
-  ++crashes_;
   for (const auto& [id, handler] : world_.handlers()) {
     old_attempts_.emplace_back(id, handler.start.attempt);
   }
   world_.crash(random_.chance(50) ? World::InFlight::kept : World::InFlight::lost);
   witness_.checker().daemon_died();
   forget_callers();
-  if (plan_.functions_idle < 1000 || crashes_ % 4 == 1) check_store("after a crash");
-  world_.boot(darkness);
+  start(darkness);
+}
+
+// Also when the disk fails again and again in the middle of a start.
+void Simulation::start(std::optional<World::Darkness> darkness) {
+  for (int n = 0; n < kStartsMax; ++n) {
+    ++crashes_;
+    if (world_.boot(darkness)) return;
+  }
+  witness_.complain("the daemon does not start any more");
 }
 
 // A clean stop: what runs may finish for a while, the rest is stopped; nothing of it
@@ -149,11 +169,12 @@ void Simulation::drain() {
   world_.settle();
   finish_all_handlers();
   world_.settle();
+  if (world_.failed()) return;
   if (!world_.core().idle()) witness_.complain("a drain did not stop everything");
   world_.crash(World::InFlight::lost);
   witness_.checker().daemon_died();
   forget_callers();
-  world_.boot();
+  if (!world_.boot()) return start();
   const core::RecoveryCounts& recovery = world_.core().recovery();
   if (recovery.interrupted_events + recovery.interrupted_calls > 0) {
     witness_.complain("a clean stop interrupted something");
@@ -205,7 +226,7 @@ void Simulation::heal() {
 }
 
 void Simulation::audit_all() {
-  check_store("at the end");
+  check_store(world_.store(), "at the end");
   queue_model_.check(world_.store());
   witness_.checker().finish();
   std::set<std::string> dead;
@@ -228,11 +249,11 @@ void Simulation::audit_all() {
   world_.boot();
   world_.settle();
   if (living() > 0) witness_.complain("a start found something alive");
-  check_store("after the last start");
+  check_store(world_.store(), "after the last start");
 }
 
-void Simulation::check_store(const std::string& when) {
-  for (const std::string& complaint : test::audit(world_.store())) {
+void Simulation::check_store(const storage::Store& store, const std::string& when) {
+  for (const std::string& complaint : test::audit(store)) {
     witness_.complain(when + ": " + complaint);
   }
 }

@@ -10,6 +10,7 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct Outcome {
 class Simulation {
  public:
   explicit Simulation(uint64_t seed);
+  // On a disk that may fail, too.
+  Simulation(Random random, Plan (*roll)(Random&), std::shared_ptr<test::Disk> disk);
   Outcome run();
 
  private:
@@ -52,13 +55,15 @@ class Simulation {
   void read_move();
   void time_move();
   void crash(std::optional<test::World::Darkness> darkness);
+  void start(std::optional<test::World::Darkness> darkness = std::nullopt);
+  bool hopeless() const { return !world_.alive() || !witness_.faultless(); }
   void drain();
   void reload();
   void heal();
   void finish_all_handlers();
   void audit_all();
   uint64_t living();
-  void check_store(const std::string& when);
+  void check_store(const storage::Store& store, const std::string& when);
 
   // clients.cc
   void submit(storage::InvocationType type, const std::string& key);
@@ -85,6 +90,7 @@ class Simulation {
   Plan plan_;
   std::vector<uint32_t> weights_;
   Witness witness_;
+  std::shared_ptr<test::Disk> disk_;
   test::World world_;
   QueueModel queue_model_;
   std::map<test::Ticket, Asked> asked_;

@@ -58,6 +58,10 @@ test::Hooks Witness::hooks() {
     mix(answer.index());
     if (on_reply) on_reply(ticket, answer);
   };
+  hooks.on_opened = [this](const Store& store, const std::string& wrong) {
+    if (!wrong.empty()) complain(wrong);
+    if (on_opened) on_opened(store);
+  };
   return hooks;
 }
 

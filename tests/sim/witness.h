@@ -25,9 +25,11 @@ class Witness {
   test::HistoryChecker& checker() { return checker_; }
   void complain(std::string what) { complaints_.push_back(std::move(what)); }
   std::vector<std::string> complaints() const;
+  bool faultless() const { return complaints_.empty() && checker_.complaints().empty(); }
   uint64_t trace() const { return trace_; }
 
   std::function<void(test::Ticket, const core::Answer&)> on_reply;
+  std::function<void(const storage::Store&)> on_opened;
 
  private:
   // What one step puts beside its endings.

@@ -47,7 +47,7 @@ void HistoryChecker::accepted(Request request, const Id& id, bool duplicate, int
   seen(id, asked.payload, at);
   event(id).promised = true;
   if (duplicate && asked.key.empty()) complain(id, "is the duplicate of a submit without a key");
-  if (!asked.key.empty()) name_by_key(id, asked.payload, at, true);
+  if (!asked.key.empty()) name_by_key(id, asked.payload, at, request);
 }
 
 void HistoryChecker::returned(Request request, const Id& id, bool duplicate, bool succeeded,
@@ -72,20 +72,23 @@ void HistoryChecker::cancel_answered(const Id& id, SeenState state) {
   }
 }
 
-// One key, one event: a key passes to another event only when it has expired.
+// One key, one event: a key passes to another event only when it has expired. An answer
+// may be late: what was asked before the key passed on may still name its former owner.
 void HistoryChecker::name_by_key(const Id& id, const std::string& payload, int64_t at,
-                                 bool answer) {
+                                 std::optional<Request> answered) {
   const Asked* asked = asked_with(payload);
   if (asked == nullptr || asked->key.empty()) return;
   auto& owners = keys_[{asked->function, asked->key}];
   if (!owners.empty() && owners.back().id == id) return;
   const bool known = std::any_of(owners.begin(), owners.end(),
                                  [&](const KeyOwner& owner) { return owner.id == id; });
-  if (known && !answer) return;  // redriven after its key had passed on
+  if (known && !answered) return;  // redriven after its key had passed on
+  if (known && *answered < owners.back().requests_before) return;
   const bool free = owners.empty() || (owners.back().expires_at && *owners.back().expires_at <= at);
   if (!free) complain(id, "its key names another event, " + owners.back().id);
   const Event& named = event(id);
-  owners.push_back({id, named.lives ? std::nullopt : named.last->key_expires_at});
+  owners.push_back(
+      {id, named.lives ? std::nullopt : named.last->key_expires_at, asked_.size()});
 }
 
 // --- handlers ------------------------------------------------------------------
@@ -105,7 +108,7 @@ void HistoryChecker::seen(const Id& id, const std::string& payload, int64_t at) 
   auto& ids = ids_of_payload_[payload];
   ids.insert(id);
   if (asked->key.empty() && ids.size() > 1) complain(id, "is there twice, from one submit");
-  name_by_key(id, payload, at, false);
+  name_by_key(id, payload, at, std::nullopt);
 }
 
 void HistoryChecker::attempt_started(const Id& id, uint32_t attempt, const std::string& payload,
@@ -187,7 +190,7 @@ void HistoryChecker::redriven(const Id& id, bool claims_key) {
   const Asked* asked = asked_with(back.payload);
   if (asked == nullptr || !claims_key) return;
   auto& owners = keys_[{asked->function, asked->key}];
-  if (owners.empty() || owners.back().id != id) owners.push_back({id, std::nullopt});
+  if (owners.empty() || owners.back().id != id) owners.push_back({id, std::nullopt, asked_.size()});
   owners.back().expires_at.reset();
 }
 

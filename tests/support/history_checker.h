@@ -114,12 +114,14 @@ class HistoryChecker {
   struct KeyOwner {
     Id id;
     std::optional<int64_t> expires_at;
+    size_t requests_before = 0;  // made before it was seen to own the key
   };
 
   void complain(const Id& id, const std::string& what);
   Event& event(const Id& id);
   const Asked* asked_with(const std::optional<std::string>& payload) const;
-  void name_by_key(const Id& id, const std::string& payload, int64_t at, bool answer);
+  void name_by_key(const Id& id, const std::string& payload, int64_t at,
+                   std::optional<Request> answered);
   void check_starts(const Id& id, const Event& event);
 
   std::map<std::string, FunctionRules> rules_;

@@ -17,10 +17,20 @@ constexpr int kSettleMovesMax = 200'000;
 
 }  // namespace
 
-World::World(config::Settings settings, uint64_t seed, Hooks hooks)
+uint64_t batch_number_of(const storage::Batch& batch) {
+  for (const storage::Mutation& mutation : batch.mutations) {
+    const auto* state = std::get_if<storage::PutState>(&mutation);
+    if (state != nullptr) return state->record.batch_number;
+  }
+  CHECK(!"a sealed batch has its state");
+  return 0;
+}
+
+World::World(config::Settings settings, uint64_t seed, Hooks hooks, std::shared_ptr<Disk> disk)
     : settings_(std::move(settings)),
       random_(seed),
       hooks_(std::move(hooks)),
+      disk_(std::move(disk)),
       moment_{from_ms<TimePoint>(kBeginningMs), from_ms<LitPoint>(kBeginningMs),
               from_ms<WallTime>(kBeginningMs)} {
   boot();
@@ -45,39 +55,64 @@ void World::pass_dark_time(Duration time) {
 // --- life and death ----------------------------------------------------------
 
 void World::crash(InFlight in_flight) {
-  if (commit_ && !commit_->applied && in_flight == InFlight::kept) apply_commit();
+  if (may_apply_commit() && in_flight == InFlight::kept) apply_commit();
   lifecycle_.reset();
   gathering_ = {};
   gathered_to_.reset();
   commit_.reset();
-  gate_.clear();
+  commit_failed_ = false;
+  gate_ = {};
   for (auto& queue : reads_) queue.clear();
   handlers_.clear();
+  store_ = nullptr;
+  disk_->close();
 }
 
-// What was written says how late it was; only a running kernel knows more.
-void World::boot(std::optional<Darkness> darkness) {
+bool World::boot(std::optional<Darkness> darkness) {
   CHECK(lifecycle_ == nullptr);
-  Result<storage::Recovered> recovered = storage::load_recovered(store_);
+  store_ = disk_->open();
+  if (store_ == nullptr) return false;
+  Result<storage::Recovered> recovered = storage::load_recovered(*store_);
   CHECK(recovered);
-  if (darkness && !recovered->fresh_directory) {
-    moment_.now = recovered->state.clock.now;
-    moment_.lit = recovered->state.clock.lit;
-    if (darkness->date_known) {
-      moment_.now += darkness->dark;
-      moment_.wall += darkness->dark;
-    } else {
-      moment_.wall = from_ms<WallTime>(0);
-    }
-  }
+  const storage::StateRecord& state = recovered->state;
+  bool in_doubt_kept = false;
+  const std::string wrong = judge_recovered(state.batch_number, in_doubt_kept);
+  if (darkness && !recovered->fresh_directory) enlighten(state, *darkness);
   if (!recovered->fresh_directory) {
-    const auto cutoff = storage::history_key(recovered->state.history_cutoff);
-    CHECK(store_.drop_below(storage::Family::history, cutoff));
+    const auto cutoff = storage::history_key(state.history_cutoff);
+    if (!store_->drop_below(storage::Family::history, cutoff)) CHECK(failed());
   }
   watermark_ = core::StepSeq{0};
   const storage::BoxTag box{static_cast<uint32_t>(random_.up_to(storage::kBoxTagMax))};
   lifecycle_ = std::make_unique<core::Lifecycle>(*recovered, box, settings_, random_.next());
+  durable_batch_number_ = state.batch_number;
+  const std::optional<storage::Batch> in_doubt = std::exchange(in_doubt_, std::nullopt);
+  if (in_doubt_kept && hooks_.on_durable) hooks_.on_durable(*in_doubt);
+  if (hooks_.on_opened) hooks_.on_opened(*store_, wrong);
   take(lifecycle_->started(moment_));
+  return true;
+}
+
+// Every commit that was acknowledged is there, and at most the one that was in doubt.
+std::string World::judge_recovered(uint64_t batch_number, bool& in_doubt_kept) const {
+  in_doubt_kept = in_doubt_ && batch_number == durable_batch_number_ + 1;
+  if (in_doubt_kept || batch_number == durable_batch_number_) return {};
+  return std::string{batch_number < durable_batch_number_ ? "acknowledged commits are lost"
+                                                          : "there are commits nobody made"} +
+         ": the disk has " + std::to_string(batch_number) + ", durable were " +
+         std::to_string(durable_batch_number_);
+}
+
+// What was written says how late it was; only a running kernel knows more.
+void World::enlighten(const storage::StateRecord& state, const Darkness& darkness) {
+  moment_.now = state.clock.now;
+  moment_.lit = state.clock.lit;
+  if (darkness.date_known) {
+    moment_.now += darkness.dark;
+    moment_.wall += darkness.dark;
+  } else {
+    moment_.wall = from_ms<WallTime>(0);
+  }
 }
 
 void World::reload(config::Settings settings) {
@@ -175,7 +210,7 @@ void World::take(core::Step step) {
   }
   gathering_.append(std::move(step.batch));
   gathered_to_ = step.seq;
-  gate_.emplace_back(step.seq, std::move(step.effects));
+  gate_.hold(step.seq, std::move(step.effects));
   ++steps_;
   if (verify_interval_ > 0 && steps_ % verify_interval_ == 0) core().verify();
 }
@@ -196,10 +231,16 @@ void World::begin_commit() {
 
 void World::apply_commit() {
   CHECK(may_apply_commit());
+  if (!commit_->empty && !store_->commit(storage::encode(commit_->batch))) {
+    in_doubt_ = std::move(commit_->batch);
+    commit_failed_ = true;
+    return;
+  }
   commit_->applied = true;
   if (commit_->empty) return;
-  CHECK(store_.commit(storage::encode(commit_->batch)));
+  durable_batch_number_ = batch_number_of(commit_->batch);
   if (hooks_.on_durable) hooks_.on_durable(commit_->batch);
+  disk_->churn();
 }
 
 void World::notice_commit() {
@@ -207,16 +248,7 @@ void World::notice_commit() {
   watermark_ = commit_->watermark;
   commit_.reset();
   core().committed(watermark_);
-  open_gate();
-}
-
-// Only what is at or below the watermark leaves: this line is promise 1.
-void World::open_gate() {
-  while (!gate_.empty() && gate_.front().first <= watermark_) {
-    std::vector<core::Effect> effects = std::move(gate_.front().second);
-    gate_.pop_front();
-    for (core::Effect& effect : effects) release(std::move(effect));
-  }
+  gate_.open_to(watermark_, [this](core::Effect&& effect) { release(std::move(effect)); });
 }
 
 void World::release(core::Effect effect) {
@@ -240,7 +272,8 @@ void World::release(core::Effect effect) {
             at->second.stop_asked = true;
           },
           [&](core::DropHistory& drop) {
-            CHECK(store_.drop_below(storage::Family::history, storage::history_key(drop.cutoff)));
+            const std::string cutoff = storage::history_key(drop.cutoff);
+            if (!store_->drop_below(storage::Family::history, cutoff)) CHECK(failed());
           },
           [&](core::LoadFreshPage& load) { read(load); },
           [&](core::LoadDuePage& load) { read(load); },
@@ -288,10 +321,11 @@ bool World::quiet() const {
 }
 
 void World::settle() {
-  for (int moves = 0; !quiet(); ++moves) {
+  for (int moves = 0; !quiet() && !failed(); ++moves) {
     CHECK(moves < kSettleMovesMax);
     if (may_begin_commit()) begin_commit();
     if (may_apply_commit()) apply_commit();
+    if (failed()) return;
     if (may_notice_commit()) notice_commit();
     for (size_t kind = 0; kind < kReadKinds; ++kind) {
       if (may_perform_read(kind)) perform_read(kind);

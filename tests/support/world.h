@@ -12,21 +12,25 @@
 //    world.settle();                         // commits and reads, until nothing moves
 //    EXPECT_EQ(world.accepted(ticket).value(), world.handlers().begin()->first);
 //
-// Ownership  it owns the store and the core. Threads  one. Failure  CHECK.
+// Ownership  it owns the core, and the disk if it was given none. Threads  one.
+// Failure    CHECK, but for what a disk does: a World whose disk has failed() can only
+//            crash().
 #pragma once
 
 #include <array>
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "daemon/core/lifecycle.h"
-#include "storage/memory_store.h"
+#include "daemon/effect_gate.h"
 #include "storage/views.h"
+#include "tests/support/disk.h"
 
 namespace holdfast::test {
 
@@ -52,6 +56,9 @@ struct Hooks {
   std::function<void(const storage::Batch&)> on_durable;      // a whole commit
   std::function<void(const core::StartAttempt&)> on_start;    // left the gate
   std::function<void(Ticket, const core::Answer&)> on_reply;  // left the gate
+  // A start has opened the store and done nothing yet. The sentence is not empty when
+  // the disk has lost what was durable, or has what nobody wrote.
+  std::function<void(const storage::Store&, const std::string& wrong)> on_opened;
 };
 
 class World {
@@ -63,7 +70,8 @@ class World {
     bool date_known = true;
   };
 
-  explicit World(config::Settings settings, uint64_t seed = 1, Hooks hooks = {});
+  explicit World(config::Settings settings, uint64_t seed = 1, Hooks hooks = {},
+                 std::shared_ptr<Disk> disk = std::make_shared<MemoryDisk>());
 
   // --- clocks
   Moment moment() const { return moment_; }
@@ -72,9 +80,13 @@ class World {
   void pass_dark_time(Duration time);       // the core's clock jumps, the lit one does not
 
   // --- life and death of the daemon
+  // `in_flight` is for a commit that has begun and not reached the store; what a store
+  // does with one that it was writing is the disk's affair.
   void crash(InFlight in_flight);
-  void boot(std::optional<Darkness> darkness = std::nullopt);
+  // False if the disk failed again: the world is as dead as before.
+  bool boot(std::optional<Darkness> darkness = std::nullopt);
   bool alive() const { return lifecycle_ != nullptr; }
+  bool failed() const { return commit_failed_ || disk_->failed(); }
   void reload(config::Settings settings);
   const config::Settings& settings() const { return settings_; }
 
@@ -104,7 +116,7 @@ class World {
   // --- the committer: begin, then the disk has it, then the loop hears of it
   bool may_begin_commit() const;
   void begin_commit();
-  bool may_apply_commit() const { return commit_ && !commit_->applied; }
+  bool may_apply_commit() const { return commit_ && !commit_->applied && !commit_failed_; }
   void apply_commit();
   bool may_notice_commit() const { return commit_ && commit_->applied; }
   void notice_commit();
@@ -136,7 +148,13 @@ class World {
     CHECK(lifecycle_ != nullptr);
     return *lifecycle_;
   }
-  const storage::MemoryStore& store() const { return store_; }
+  const storage::Store& store() const {
+    CHECK(store_ != nullptr);
+    return *store_;
+  }
+  const storage::MemoryStore& memory() const {
+    return dynamic_cast<const MemoryDisk&>(*disk_).store();
+  }
   core::StepSeq watermark() const { return watermark_; }
   Random& random() { return random_; }
   // verify() after every n-th step.
@@ -155,8 +173,9 @@ class World {
     std::function<void()> deliver;  // empty: not performed yet
   };
 
+  std::string judge_recovered(uint64_t batch_number, bool& in_doubt_kept) const;
+  void enlighten(const storage::StateRecord& state, const Darkness& darkness);
   void take(core::Step step);
-  void open_gate();
   void release(core::Effect effect);
   void reply(Ticket ticket, core::Answer answer);
   std::function<void()> perform(const Read& read);
@@ -166,19 +185,25 @@ class World {
   config::Settings settings_;
   Random random_;
   Hooks hooks_;
-  storage::MemoryStore store_;
+  std::shared_ptr<Disk> disk_;
+  storage::Store* store_ = nullptr;
   std::unique_ptr<core::Lifecycle> lifecycle_;
   Moment moment_;
   uint64_t last_ticket_ = 0;
   uint64_t steps_ = 0;
   uint32_t verify_interval_ = 1;
 
+  // What the disk must have after any crash, and may have.
+  uint64_t durable_batch_number_ = 0;
+  std::optional<storage::Batch> in_doubt_;
+
   // Of one life of the daemon; a crash empties all of it.
+  bool commit_failed_ = false;
   storage::Batch gathering_;
   std::optional<core::StepSeq> gathered_to_;
   std::optional<Commit> commit_;
   core::StepSeq watermark_;
-  std::deque<std::pair<core::StepSeq, std::vector<core::Effect>>> gate_;
+  daemon::EffectGate gate_;
   std::array<std::deque<QueuedRead>, kReadKinds> reads_;
   std::map<EventId, Handler> handlers_;
 

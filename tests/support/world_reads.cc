@@ -65,7 +65,7 @@ std::function<void()> World::perform(const Read& read) {
   return std::visit(
       match{
           [&](const core::LoadFreshPage& load) -> std::function<void()> {
-            FreshPage page = read_ok(load_fresh_page(store_, load.function, lane, load.from,
+            FreshPage page = read_ok(load_fresh_page(*store_, load.function, lane, load.from,
                                                      load.rows_max, load.payload_bytes_max));
             return [this, load, page] {
               take(core().fresh_page_loaded(load.function, page, moment_));
@@ -73,30 +73,30 @@ std::function<void()> World::perform(const Read& read) {
           },
           [&](const core::LoadDuePage& load) -> std::function<void()> {
             DuePage page =
-                read_ok(load_due_page(store_, load.function, lane, load.after, load.rows_max));
+                read_ok(load_due_page(*store_, load.function, lane, load.after, load.rows_max));
             return [this, load, page] {
               take(core().due_page_loaded(load.function, page, moment_));
             };
           },
           [&](const core::LoadEvent& load) -> std::function<void()> {
-            LoadedEvent event = read_ok(load_event(store_, load.event));
+            LoadedEvent event = read_ok(load_event(*store_, load.event));
             return [this, load, event] {
               take(core().event_loaded(event, load.purpose, moment_));
             };
           },
           [&](const core::LoadExpiredKeys& load) -> std::function<void()> {
-            KeyPage page = read_ok(load_expired_keys(store_, load.from, load.now, load.rows_max));
+            KeyPage page = read_ok(load_expired_keys(*store_, load.from, load.now, load.rows_max));
             return [this, page] { take(core().expired_keys_loaded(page, moment_)); };
           },
           [&](const core::LoadDeadLetters& load) -> std::function<void()> {
-            DeadLetterPage page = load_dead_letters(store_, load);
+            DeadLetterPage page = load_dead_letters(*store_, load);
             return [this, load, page] {
               take(core().dead_letters_loaded(load.function, page, moment_));
             };
           },
           [&](const core::LoadMessagePage& load) -> std::function<void()> {
             MessagePage page =
-                read_ok(load_message_page(store_, load.queue, load.after, load.rows_max));
+                read_ok(load_message_page(*store_, load.queue, load.after, load.rows_max));
             return [this, load, page] {
               take(core().message_page_loaded(load.queue, page, moment_));
             };
@@ -104,7 +104,7 @@ std::function<void()> World::perform(const Read& read) {
           [&](const core::LoadMessages& load) -> std::function<void()> {
             std::vector<std::optional<MessageRecord>> messages;
             for (const MessageKey& key : load.keys) {
-              messages.push_back(read_ok(load_message(store_, key)));
+              messages.push_back(read_ok(load_message(*store_, key)));
             }
             return [this, load, messages] {
               take(core().messages_loaded(load.request, messages, moment_));
@@ -112,7 +112,7 @@ std::function<void()> World::perform(const Read& read) {
           },
           [&](const core::ViewEvent& view) -> std::function<void()> {
             const Seq cutoff = core().ledger().state().history_cutoff;
-            std::optional<EventView> found = read_ok(view_event(store_, view.event, cutoff));
+            std::optional<EventView> found = read_ok(view_event(*store_, view.event, cutoff));
             return [this, view, found] {
               if (view.only_ended && !has_ended(found)) return;
               if (!views_.emplace(view.ticket, found).second) return;  // answered already
@@ -120,7 +120,7 @@ std::function<void()> World::perform(const Read& read) {
             };
           },
           [&](const KeyHash& hash) -> std::function<void()> {
-            std::optional<IdempotencyRecord> record = read_ok(load_key(store_, hash));
+            std::optional<IdempotencyRecord> record = read_ok(load_key(*store_, hash));
             return [this, hash, record] { take(core().key_looked_up(hash, record, moment_)); };
           },
       },
