@@ -111,8 +111,12 @@ void set_log_options(rocksdb::DBOptions& options) {
   options.avoid_flush_during_recovery = false;  // start with an empty log
   // On, 7.8 may record logs that are missing later, and refuse to open.
   options.track_and_verify_wals_in_manifest = false;
-  // Not needed when the log is always on; on, 7.8 can hang after a failed flush.
-  options.atomic_flush = false;
+  // All families flush together, so the tables are always the state after one commit. When
+  // the log is damaged behind it, that state and what is left of the log fit together; with
+  // families of different ages RocksDB refuses to open ("SST file is ahead of WALs"), and
+  // what opens at all does not add up. 7.8 may hang in a flush after one that failed: by
+  // then we have stopped.
+  options.atomic_flush = true;
 }
 
 void set_write_options(rocksdb::DBOptions& options) {

@@ -60,6 +60,12 @@ void CrashDisk::set_space(uint64_t bytes) {
   space_ = bytes;
 }
 
+void CrashDisk::fill_at(uint64_t io) {
+  const Lock lock{mutex_};
+  ios_ = 0;
+  fill_at_ = io;
+}
+
 bool CrashDisk::off() const {
   const Lock lock{mutex_};
   return off_;
@@ -123,6 +129,7 @@ void CrashDisk::forget_faults() {
   cut_at_ = kNever;
   fail_sync_at_ = kNever;
   space_ = kNever;
+  fill_at_ = kNever;
 }
 
 void CrashDisk::survive(Inode& inode, Survival survival) {
@@ -194,13 +201,11 @@ IOStatus CrashDisk::write(Inode& inode, uint64_t offset, std::string_view bytes)
   }
   const uint64_t grown =
       offset + bytes.size() > inode.bytes.size() ? offset + bytes.size() - inode.bytes.size() : 0;
-  if (space_ != kNever) {
-    if (space_ < grown) {
-      has_refused_ = true;
-      return no_space();
-    }
-    space_ -= grown;
+  if (grown > space_ || (grown > 0 && ios_ >= fill_at_)) {
+    has_refused_ = true;
+    return no_space();
   }
+  if (space_ != kNever) space_ -= grown;
   put(inode, offset, bytes);
   return done;
 }

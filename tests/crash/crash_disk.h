@@ -16,7 +16,7 @@
 //   sync     One that fails makes the file a liar: its bytes stay readable until the
 //            cut, later syncs of it succeed, and none of them keeps what was written
 //            before. Linux does that on ext4, XFS and Btrfs (Rebello, ATC 2020).
-//   space    Appends fail with "no space" when it is used up.
+//   space    Appends fail with "no space" when it is used up, or from one I/O on.
 //   not      Synced bytes never rot; that is the damage test's business.
 //
 // Every call of RocksDB that reads or changes the disk is one I/O and may be the one
@@ -65,6 +65,7 @@ class CrashDisk {
   void cut_at(uint64_t io);       // counted from now; kNever: not at all
   void fail_sync_at(uint64_t n);  // the n-th sync of a file from now on
   void set_space(uint64_t bytes);
+  void fill_at(uint64_t io);  // from this I/O on no append finds space
   bool off() const;
   bool has_refused() const;  // a sync failed, or an append found no space, since the restart
   uint64_t io_count() const;    // since the last cut_at() or restart
@@ -133,6 +134,7 @@ class CrashDisk {
   uint64_t syncs_ = 0;
   uint64_t fail_sync_at_ = kNever;
   uint64_t space_ = kNever;
+  uint64_t fill_at_ = kNever;
   bool off_ = false;
   bool has_refused_ = false;
 };

@@ -21,31 +21,38 @@ namespace {
 
 constexpr size_t kComplaintsShownMax = 20;
 
-FaultCounts& operator+=(FaultCounts& sum, const FaultCounts& more) {
+DeathCounts& operator+=(DeathCounts& sum, const DeathCounts& more) {
   sum.cuts += more.cuts;
-  sum.cuts_opening += more.cuts_opening;
   sum.torn += more.torn;
   sum.sigkills += more.sigkills;
-  sum.failed_writes += more.failed_writes;
+  sum.opening += more.opening;
+  sum.faults += more.faults;
   return sum;
 }
 
-// Some seeds die early and often, some late; a third also meets failing syncs or a full disk.
-Faults roll_faults(Random& random) {
-  Faults faults;
+// Some seeds die early and often, some late; some also meet failing syncs or a full disk.
+RandomFaults roll_faults(Random& random) {
+  RandomFaults faults;
   faults.ios_max = random.chance(30) ? 150 : 600;
   if (random.chance(15)) faults.sync_fails_max = 60;
   if (random.chance(15)) faults.space_max = 400'000;
-  faults.sigkill_percent = random.chance(50) ? 0 : 50;
-  faults.flush_percent = random.chance(50) ? 2 : 15;
   return faults;
 }
 
-FaultCounts run_seed(uint64_t seed) {
+Deaths roll_deaths(Random& random) {
+  Deaths deaths;
+  deaths.sigkill_percent = random.chance(50) ? 0 : 50;
+  deaths.flush_percent = random.chance(50) ? 2 : 15;
+  return deaths;
+}
+
+DeathCounts run_seed(uint64_t seed) {
   std::printf("seed %" PRIu64 "\n", seed);
   std::fflush(stdout);
   Random random{seed};
-  const auto disk = std::make_shared<RocksDisk>(random.next(), roll_faults(random));
+  ArmFaults faults = random_faults(random.next(), roll_faults(random));
+  const auto disk =
+      std::make_shared<RocksDisk>(random.next(), std::move(faults), roll_deaths(random));
   sim::Simulation simulation{random, &sim::Plan::roll_for_cuts, disk};
   sim::Outcome outcome = simulation.run();
   std::vector<std::string> complaints = disk->complaints();
@@ -62,15 +69,15 @@ TEST(PowerCuts, lose_nothing_that_was_acknowledged) {
     run_seed(*options().seed);
     return;
   }
-  FaultCounts sum;
+  DeathCounts sum;
   uint64_t seed = options().from;
   for (; sum.cuts < options().cuts && !HasFailure() && !options().time_is_over(); ++seed) {
     sum += run_seed(seed);
   }
-  std::printf("%" PRIu64 " seeds, %" PRIu64 " power cuts (%" PRIu64 " with torn sectors, %" PRIu64
-              " while opening), %" PRIu64 " SIGKILLs, %" PRIu64 " failed writes\n",
-              seed - options().from, sum.cuts, sum.torn, sum.cuts_opening, sum.sigkills,
-              sum.failed_writes);
+  std::printf("%" PRIu64 " seeds, %" PRIu64 " power cuts (%" PRIu64
+              " with torn sectors), %" PRIu64 " SIGKILLs; %" PRIu64
+              " of all these while opening\n",
+              seed - options().from, sum.cuts, sum.torn, sum.sigkills, sum.opening);
 }
 
 }  // namespace

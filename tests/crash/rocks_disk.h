@@ -1,14 +1,17 @@
-// RocksDisk: the Disk of a World that is the real RocksStore on a CrashDisk. Each life
-// of the daemon ends at a random I/O (also in the middle of opening), by a power cut or
-// by a SIGKILL, until the faults are over.
+// RocksDisk: the Disk of a World that is the real RocksStore on a CrashDisk. Before each
+// start of the daemon the faults of its life are armed; whatever ends that life, power
+// goes then, or the process alone is killed.
 //
-//    auto disk = std::make_shared<RocksDisk>(seed, Faults{.ios_max = 300});
-//    Simulation simulation{seed, plan, disk};
+//    auto disk = std::make_shared<RocksDisk>(seed, random_faults(seed, {.ios_max = 300}),
+//                                            Deaths{});
+//    Simulation simulation{seed, roll, disk};
 //    ...
 //    disk->complaints();   // a store that refused to open, ...
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,26 +21,38 @@
 
 namespace holdfast::crash {
 
-// What goes wrong in each life; zero: nothing of the kind.
-struct Faults {
+struct Life {
+  uint64_t number = 0;         // 1 is the first
+  uint64_t failed_starts = 0;  // in a row, just before it
+};
+using ArmFaults = std::function<void(CrashDisk& disk, const Life& life)>;
+
+// Faults at random moments of each life; zero: none of the kind.
+struct RandomFaults {
   uint64_t ios_max = 0;         // power goes within so many I/Os
-  uint64_t sync_fails_max = 0;  // one of the first so many syncs fails, in half of the lives
-  uint64_t space_max = 0;       // at most so many bytes are free, in half of the lives
-  uint32_t sigkill_percent = 20;
-  uint32_t flush_percent = 2;   // after a commit
+  uint64_t sync_fails_max = 0;  // in half of the lives, one of the first so many syncs fails
+  uint64_t space_max = 0;       // in half of the lives, at most so many bytes are free
+};
+ArmFaults random_faults(uint64_t seed, RandomFaults faults);
+
+// What is done to the disk between two lives.
+struct Deaths {
+  uint32_t sigkill_percent = 20;         // the others are power cuts
+  std::optional<Survival> survival = {};  // of those; unset: a random one
+  uint32_t flush_percent = 2;            // after a commit, since a flush writes most
 };
 
-struct FaultCounts {
-  uint64_t cuts = 0;          // by power
-  uint64_t cuts_opening = 0;  // of those, before the store was open
-  uint64_t torn = 0;          // of those, with torn sectors
-  uint64_t sigkills = 0;
-  uint64_t failed_writes = 0;  // lives that a failed sync or a full disk ended
+struct DeathCounts {
+  uint64_t cuts = 0;
+  uint64_t torn = 0;      // of those, with torn sectors
+  uint64_t sigkills = 0;  // of the process alone
+  uint64_t opening = 0;   // lives that ended before the store was open
+  uint64_t faults = 0;    // lives that an armed fault ended
 };
 
 class RocksDisk final : public test::Disk {
  public:
-  RocksDisk(uint64_t seed, Faults faults);
+  RocksDisk(uint64_t seed, ArmFaults arm, Deaths deaths);
 
   storage::Store* open() override;
   void close() override;
@@ -46,19 +61,19 @@ class RocksDisk final : public test::Disk {
   void heal() override;
 
   CrashDisk& disk() { return disk_; }
-  const FaultCounts& counts() const { return counts_; }
+  const DeathCounts& counts() const { return counts_; }
   const std::vector<std::string>& complaints() const { return complaints_; }
 
  private:
-  void arm();
   void restart();
 
   Random random_;
   CrashDisk disk_;
   CrashEnv env_;
-  Faults faults_;
-  FaultCounts counts_;
-  uint64_t failed_starts_ = 0;  // in a row
+  ArmFaults arm_;
+  Deaths deaths_;
+  Life life_;
+  DeathCounts counts_;
   std::unique_ptr<storage::RocksStore> store_;
   std::vector<std::string> complaints_;
 };

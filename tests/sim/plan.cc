@@ -152,4 +152,23 @@ Plan Plan::roll_for_cuts(Random& random) {
   return plan;
 }
 
+Plan Plan::of_script(Random& /*random*/) {
+  Plan plan;
+  plan.keys = 1;
+  plan.failing_percent = 50;
+  plan.time_move_max = Duration{1s};
+  config::FunctionSettings function;
+  function.command = {"/bin/true"};
+  function.retry = config::ListedRetry{{Duration{100ms}}};
+  function.on_success = kSuccessQueue;
+  function.on_failure = kFailureQueue;
+  function.dead_letter = kDeadLetterQueue;
+  plan.settings.functions[function_name(0)] = function;
+  plan.settings.limits.attempts_running_max = 8;
+  for (const char* queue : {kSuccessQueue, kFailureQueue, kDeadLetterQueue, kClientQueue}) {
+    plan.settings.queues[queue] = config::QueueSettings{};
+  }
+  return plan;
+}
+
 }  // namespace holdfast::sim

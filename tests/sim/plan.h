@@ -2,6 +2,7 @@
 // has much of the others, because a fault that is always rare never meets another.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,31 @@
 #include "storage/base/random.h"
 
 namespace holdfast::sim {
+
+// What may happen next, in the order of Weights::all().
+enum class Move : uint8_t {
+  submit,
+  repeat_key,
+  burst,
+  call,
+  cancel,
+  await,
+  redrive,
+  queue,
+  finish_handler,
+  outdated_report,
+  commit,
+  read,
+  time,
+  tick,
+  crash,
+  power_cut,
+  drain,
+  reload,
+  disk,
+  step_wall,
+  dark_time,
+};
 
 // How often each kind of move is made, relative to the others. Zero: never.
 struct Weights {
@@ -55,6 +81,8 @@ struct Plan {
   // For a real store under power cuts: no windows of thousands of functions, and the
   // disk decides when the daemon dies.
   static Plan roll_for_cuts(Random& random);
+  // For a script: few keys and functions, no chance that is not one half.
+  static Plan of_script(Random& random);
 };
 
 // "f0", "f1", ... take part; "idle0", ... do not.

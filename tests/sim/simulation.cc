@@ -45,6 +45,23 @@ Outcome Simulation::run() {
     move();
     if (world_.failed()) crash(std::nullopt);
   }
+  return conclude();
+}
+
+Outcome Simulation::follow(std::span<const Move> script) {
+  if (!world_.alive()) start();
+  world_.settle();
+  for (const Move next : script) {
+    if (hopeless()) break;
+    if (world_.failed()) crash(std::nullopt);
+    if (hopeless()) break;
+    make_move(next);
+    world_.settle();
+  }
+  return conclude();
+}
+
+Outcome Simulation::conclude() {
   faults_ = false;
   disk_->heal();
   if (world_.failed()) crash(std::nullopt);
@@ -69,39 +86,37 @@ void Simulation::move() {
   uint64_t rolled = random_.up_to(all - 1);
   size_t kind = 0;
   while (rolled >= weights_[kind]) rolled -= weights_[kind++];
-  make_move(kind);
+  make_move(static_cast<Move>(kind));
 }
 
-// In the order of Weights::all().
-void Simulation::make_move(size_t kind) {
+void Simulation::make_move(Move kind) {
   using storage::InvocationType;
+  const auto random_ms = [this](uint64_t most) {
+    return Duration{static_cast<int64_t>(random_.up_to(most))};
+  };
   switch (kind) {
-    case 0: return submit(InvocationType::event, {});
-    case 1: return repeat_key();
-    case 2: return burst();
-    case 3: return submit(InvocationType::synchronous, {});
-    case 4: return cancel();
-    case 5: return await();
-    case 6: return redrive();
-    case 7: return use_queue();
-    case 8: return finish_handler();
-    case 9: return outdated_report();
-    case 10: return commit_move();
-    case 11: return read_move();
-    case 12: return time_move();
-    case 13: return world_.tick();
-    case 14: return crash(std::nullopt);
-    case 15:
-      return crash(World::Darkness{Duration{static_cast<int64_t>(random_.up_to(40'000'000))},
-                                   random_.chance(70)});
-    case 16: return drain();
-    case 17: return reload();
-    case 18:
+    case Move::submit: return submit(InvocationType::event, {});
+    case Move::repeat_key: return repeat_key();
+    case Move::burst: return burst();
+    case Move::call: return submit(InvocationType::synchronous, {});
+    case Move::cancel: return cancel();
+    case Move::await: return await();
+    case Move::redrive: return redrive();
+    case Move::queue: return use_queue();
+    case Move::finish_handler: return finish_handler();
+    case Move::outdated_report: return outdated_report();
+    case Move::commit: return commit_move();
+    case Move::read: return read_move();
+    case Move::time: return time_move();
+    case Move::tick: return world_.tick();
+    case Move::crash: return crash(std::nullopt);
+    case Move::power_cut: return crash(World::Darkness{random_ms(40'000'000), random_.chance(70)});
+    case Move::drain: return drain();
+    case Move::reload: return reload();
+    case Move::disk:
       return world_.space_measured(random_.chance(50) ? random_.up_to(300u << 20) : 1u << 31);
-    case 19:
-      return world_.step_wall(Duration{static_cast<int64_t>(random_.up_to(7'200'000)) - 3'600'000});
-    case 20: return world_.pass_dark_time(Duration{static_cast<int64_t>(random_.up_to(9'000'000))});
-    default: CHECK(!"a move without a name");
+    case Move::step_wall: return world_.step_wall(random_ms(7'200'000) - Duration{1h});
+    case Move::dark_time: return world_.pass_dark_time(random_ms(9'000'000));
   }
 }
 

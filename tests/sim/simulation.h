@@ -11,6 +11,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ class Simulation {
   // On a disk that may fail, too.
   Simulation(Random random, Plan (*roll)(Random&), std::shared_ptr<test::Disk> disk);
   Outcome run();
+  // These moves instead of the plan's, each followed by all that it leads to; then as run().
+  Outcome follow(std::span<const Move> script);
 
  private:
   // A request whose answer has not come.
@@ -50,7 +53,8 @@ class Simulation {
 
   // simulation.cc
   void move();
-  void make_move(size_t kind);
+  void make_move(Move kind);
+  Outcome conclude();
   void commit_move();
   void read_move();
   void time_move();

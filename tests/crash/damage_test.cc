@@ -1,0 +1,236 @@
+// The damage matrix: every byte of a small write-ahead log of several files, flipped and
+// zeroed. Either everything acknowledged is there, or the damage is named with its file
+// and offset, nothing was changed, and the store opens for reading. And the other way
+// about: a log that was merely torn is never called damaged.
+#include <gtest/gtest.h>
+#include <rocksdb/db.h>
+
+#include <array>
+#include <cstdio>
+#include <memory>
+
+#include "storage/rocks/options.h"
+#include "storage/rocks/rocks_store.h"
+#include "storage/rocks/side_file.h"
+#include "tests/crash/crash_env.h"
+
+namespace holdfast::crash {
+namespace {
+
+using namespace storage;
+using Files = std::map<std::string, std::string>;
+
+constexpr uint64_t kBatchesPerLog = 6;
+constexpr uint64_t kLogs = 3;
+constexpr uint64_t kBatches = kLogs * kBatchesPerLog;
+
+// How much of the preallocated zeros behind the last record is damaged, too.
+constexpr size_t kZerosTried = 40;
+
+std::string key_of(uint64_t n) { return "key" + std::to_string(1000 + n); }
+std::string value_of(uint64_t n) { return std::string(20 + n * 7 % 60, static_cast<char>('a' + n)); }
+
+bool is_log(const std::string& path) { return path.ends_with(".log"); }
+
+// A database whose process died with all of its batches in three logs, as when it dies
+// while flushes are under way: each began a new log, and none has come to its end.
+class SmallLog {
+ public:
+  SmallLog() : disk_(1), env_(disk_) {
+    disk_.make_directory("/db");
+    open();
+    for (uint64_t n = 0; n < kBatches; ++n) {
+      if (n > 0 && n % kBatchesPerLog == 0) begin_log();
+      before_last_ = disk_.files();
+      write(n);
+      SideFile::open_or_none(env_, "/db/acknowledged").write(db_->GetLatestSequenceNumber());
+    }
+    files_ = disk_.files();  // what a dead process would leave; this one closes it
+    close();
+  }
+
+  const Files& files() const { return files_; }
+  // As it was when the last batch had not been written.
+  const Files& files_before_last() const { return before_last_; }
+
+ private:
+  void open() {
+    std::vector<rocksdb::ColumnFamilyDescriptor> families{
+        {rocksdb::kDefaultColumnFamilyName, default_family_options(parts_)}};
+    for (const FamilyRow& row : kFamilies) {
+      families.emplace_back(std::string{row.name}, family_options(parts_, row.family));
+    }
+    log_env_ = log_friendly_env(env_);
+    for (rocksdb::ColumnFamilyDescriptor& family : families) {
+      family.options.max_write_buffer_number = 8;  // so that commits go on meanwhile
+    }
+    rocksdb::DB* db = nullptr;
+    const rocksdb::Status opened =
+        rocksdb::DB::Open(database_options(parts_, *log_env_), "/db", families, &handles_, &db);
+    CHECK(opened.ok());
+    db_.reset(db);
+    CHECK(db_->PauseBackgroundWork().ok());
+  }
+
+  void close() {
+    CHECK(db_->ContinueBackgroundWork().ok());
+    for (rocksdb::ColumnFamilyHandle* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
+    db_.reset();
+  }
+
+  rocksdb::ColumnFamilyHandle* handle(Family family) {
+    return handles_[1 + static_cast<size_t>(family)];
+  }
+
+  void write(uint64_t n) {
+    rocksdb::WriteBatch batch;
+    CHECK(batch.Put(handle(Family::events), key_of(n), value_of(n)).ok());
+    CHECK(batch.Put(handle(Family::waiting), key_of(n), value_of(n)).ok());
+    CHECK(batch.Put(handles_[0], kCommitRow, "").ok());
+    CHECK(db_->Write(commit_options(), &batch).ok());
+  }
+
+  void begin_log() {
+    rocksdb::FlushOptions begin_only;
+    begin_only.wait = false;
+    begin_only.allow_write_stall = true;
+    CHECK(db_->Flush(begin_only, handles_).ok());
+  }
+
+  std::atomic<uint64_t> first_kept_ending_{0};
+  SharedParts parts_{first_kept_ending_};
+  CrashDisk disk_;
+  CrashEnv env_;
+  std::unique_ptr<rocksdb::Env> log_env_;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+  std::unique_ptr<rocksdb::DB> db_;
+  Files files_;
+  Files before_last_;
+};
+
+// A machine that starts on these files.
+struct Box {
+  explicit Box(const Files& files) : disk(2), env(disk) {
+    disk.make_directory("/db");
+    for (const auto& [path, bytes] : files) disk.overwrite(path, bytes);
+  }
+  Result<std::unique_ptr<RocksStore>> open(bool read_only = false) {
+    return RocksStore::open({.directory = "/db", .read_only = read_only, .env = &env});
+  }
+
+  CrashDisk disk;
+  CrashEnv env;
+};
+
+uint64_t batches_in(const RocksStore& store) {
+  for (uint64_t n = 0; n < kBatches; ++n) {
+    for (const Family family : {Family::events, Family::waiting}) {
+      const auto value = store.get(family, key_of(n));
+      if (!value || !*value || **value != value_of(n)) return n;
+    }
+  }
+  return kBatches;
+}
+
+// The bytes of a log that hold something, and some of the zeros behind them.
+size_t bytes_to_try(const std::string& log) {
+  const size_t last = log.find_last_not_of('\0');
+  return std::min(log.size(), last + 1 + kZerosTried);
+}
+
+class DamageMatrix : public testing::Test {
+ protected:
+  // `files` with one byte of `path` changed: what a start makes of it.
+  void expect_whole_or_named(Files files, const std::string& path, size_t offset) {
+    const std::string where = path + " byte " + std::to_string(offset);
+    Box box{files};
+    const auto store = box.open();
+    if (store) {
+      ++whole_;
+      EXPECT_EQ(batches_in(**store), kBatches) << where << ": lost in silence";
+      EXPECT_NE((*store)->open_report().audit.verdict, WalVerdict::damaged) << where;
+      return;
+    }
+    ++named_;
+    const std::string& what = store.error().what;
+    EXPECT_EQ(store.error().code, Errc::corrupt) << where << ": " << what;
+    EXPECT_NE(what.find(".log at byte "), std::string::npos) << where << ": " << what;
+    for (const auto& [name, bytes] : files) {
+      if (!is_log(name)) continue;
+      EXPECT_EQ(box.disk.files().at(name), bytes) << where << ": the evidence was changed";
+    }
+    if (named_ % 16 != 0) return;  // slow, and the same for all
+    const auto reader = box.open(/*read_only=*/true);
+    ASSERT_TRUE(static_cast<bool>(reader)) << where << ": " << reader.error().what;
+    EXPECT_EQ((*reader)->open_report().audit.verdict, WalVerdict::damaged) << where;
+  }
+
+  SmallLog log_;
+  uint64_t whole_ = 0;
+  uint64_t named_ = 0;
+};
+
+TEST_F(DamageMatrix, a_changed_byte_is_harmless_or_named) {
+  const Files files = log_.files();
+  uint64_t logs = 0;
+  for (const auto& [path, bytes] : files) {
+    if (!is_log(path)) continue;
+    ++logs;
+    for (size_t at = 0; at < bytes_to_try(bytes); ++at) {
+      for (const char changed : {static_cast<char>(bytes[at] ^ 0x10), '\0'}) {
+        if (changed == bytes[at]) continue;
+        Files damaged = files;
+        damaged[path][at] = changed;
+        expect_whole_or_named(std::move(damaged), path, at);
+        if (HasFailure()) return;
+      }
+    }
+  }
+  std::printf("%llu changed bytes were harmless, %llu were named\n",
+              static_cast<unsigned long long>(whole_), static_cast<unsigned long long>(named_));
+  EXPECT_EQ(logs, kLogs);
+  EXPECT_GT(named_, 1000u);
+}
+
+TEST_F(DamageMatrix, a_lost_log_is_named) {
+  const Files files = log_.files();
+  for (const auto& [path, bytes] : files) {
+    if (!is_log(path)) continue;
+    Files damaged = files;
+    damaged.erase(path);
+    Box box{damaged};
+    const auto store = box.open();
+    ASSERT_FALSE(static_cast<bool>(store)) << path;
+    EXPECT_EQ(store.error().code, Errc::corrupt) << store.error().what;
+  }
+}
+
+// The last batch was never acknowledged: the side file is the one before it. Its bytes
+// may end anywhere, or be zeros from anywhere on.
+TEST_F(DamageMatrix, a_torn_last_batch_is_never_called_damage) {
+  const Files files = log_.files();
+  const Files before = log_.files_before_last();
+  std::string last;
+  for (const auto& [path, bytes] : before) {
+    if (is_log(path)) last = std::max(last, path);
+  }
+  const std::string whole = files.at(last);
+  // The last byte of a batch is the length of the commit row's value, a zero.
+  const size_t begin = before.at(last).find_last_not_of('\0') + 2;
+  const size_t end = whole.find_last_not_of('\0') + 2;
+  ASSERT_GT(end, begin);
+  for (size_t at = begin; at <= end; ++at) {
+    for (const bool zeros : {false, true}) {
+      Files torn = before;
+      torn[last] = whole.substr(0, at);
+      if (zeros) torn[last].resize(whole.size());
+      Box box{torn};
+      const auto store = box.open();
+      ASSERT_TRUE(static_cast<bool>(store)) << at << ": " << store.error().what;
+      EXPECT_GE(batches_in(**store), kBatches - 1) << at;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::crash
