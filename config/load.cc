@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "config/reader.h"
+#include "config/text.h"
 #include "config/units.h"
 #include "config/validate.h"
 #include "storage/base/match.h"
@@ -68,7 +69,7 @@ Parsed parse(std::string_view text, std::string_view source_name) {
     add_rule_complaints(root, settings, complaints.list);
   } catch (const toml::parse_error& error) {
     const toml::source_position& begin = error.source().begin;
-    complaints.list = {{begin.line, begin.column, {}, std::string{error.description()}}};
+    complaints.list = {{begin.line, begin.column, {}, printable(error.description())}};
   }
   if (complaints.list.empty()) return settings;
 

@@ -39,20 +39,24 @@ bool contains_other(std::string_view left, std::string_view right) {
   return left.find(right) != std::string_view::npos || right.find(left) != std::string_view::npos;
 }
 
+// A control character as TOML's escape, everything else as it is.
+void append_printable(std::string& out, char character) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  const unsigned char byte = static_cast<unsigned char>(character);
+  if (byte < 0x20 || byte == 0x7F) {
+    out.append("\\u00").append({kHex[byte >> 4], kHex[byte & 15]});
+  } else {
+    out.push_back(character);
+  }
+}
+
 }  // namespace
 
 std::string quoted(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string out = "\"";
   for (const char character : text) {
-    const unsigned char byte = static_cast<unsigned char>(character);
-    if (character == '"' || character == '\\') {
-      out.append({'\\', character});
-    } else if (byte < 0x20 || byte == 0x7F) {
-      out.append("\\u00").append({kHex[byte >> 4], kHex[byte & 15]});
-    } else {
-      out.push_back(character);
-    }
+    if (character == '"' || character == '\\') out.push_back('\\');
+    append_printable(out, character);
   }
   return out + "\"";
 }
@@ -63,6 +67,12 @@ std::string quoted_short(std::string_view text) {
   // Bytes 10xxxxxx continue a UTF-8 character: the cut must not split one.
   while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
   return quoted(text.substr(0, length)) + "...";
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char character : text) append_printable(out, character);
+  return out;
 }
 
 bool is_bare(std::string_view text) {

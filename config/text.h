@@ -14,6 +14,10 @@ std::string quoted(std::string_view text);
 // quoted(), cut to a length that a sentence can carry.
 std::string quoted_short(std::string_view text);
 
+// Without quotes, and with control characters escaped: what others say about a file may
+// hold bytes of it, and a sentence of ours is one line.
+std::string printable(std::string_view text);
+
 // Made of a-z, A-Z, 0-9, "-" and "_" only: TOML's bare keys, and AWS's function names.
 bool is_bare(std::string_view text);
 

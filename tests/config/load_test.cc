@@ -281,6 +281,14 @@ TEST(Load, ASyntaxErrorIsToldWithItsLine) {
               ElementsAre(StartsWith("test.toml:2: ")));
 }
 
+// The parser quotes the file in its complaint.
+TEST(Load, ASyntaxErrorCannotReachTheTerminal) {
+  const std::vector<std::string> complaints = complaints_about("a = tru\x1b\n");
+  ASSERT_EQ(complaints.size(), 1u);
+  EXPECT_EQ(complaints[0].find('\x1b'), std::string::npos);
+  EXPECT_NE(complaints[0].find("\\u001B"), std::string::npos) << complaints[0];
+}
+
 TEST(Load, ColumnsAreKept) {
   const Parsed parsed = parse("[daemon]\nlog_level = 'loud'\n", "test.toml");
   const Complaints& complaints = std::get<Complaints>(parsed);

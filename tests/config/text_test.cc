@@ -16,6 +16,11 @@ TEST(Text, ShortQuotesEndAtSixtyFourBytes) {
   EXPECT_EQ(quoted_short(std::string(65, 'x')), '"' + std::string(64, 'x') + "\"...");
 }
 
+TEST(Text, WhatIsPrintableStaysAndTheRestIsEscaped) {
+  EXPECT_EQ(printable("saw 'tru\u00e9\"\\'"), "saw 'tru\u00e9\"\\'");
+  EXPECT_EQ(printable(std::string_view{"\0\n\x1b[2J", 6}), "\\u0000\\u000A\\u001B[2J");
+}
+
 TEST(Text, KeysAreQuotedOnlyWhereTomlWantsIt) {
   EXPECT_EQ(key_text("timeout-2_A"), "timeout-2_A");
   EXPECT_EQ(key_text("a.b"), "\"a.b\"");
