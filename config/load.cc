@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <fstream>
+#include <optional>
 #include <system_error>
 
 #include "config/reader.h"
@@ -58,11 +59,60 @@ void add_rule_complaints(const toml::table& root, const Settings& settings,
   }
 }
 
+// Behind the string that begins at `at`; the end of the text if nothing ends it.
+size_t behind_string(std::string_view text, size_t at) {
+  const char quote = text[at];
+  const bool long_form = text.substr(at, 3) == std::string(3, quote);
+  const std::string close(long_form ? 3 : 1, quote);
+  for (at += close.size(); at < text.size(); ++at) {
+    if (!long_form && text[at] == '\n') return at;
+    if (text[at] == '\\' && quote == '"') {
+      ++at;
+    } else if (text.substr(at, close.size()) == close) {
+      at += close.size();
+      // A long string may end with quotes of its own.
+      while (long_form && at < text.size() && text[at] == quote) ++at;
+      return at;
+    }
+  }
+  return text.size();
+}
+
+// Where a line has more dots outside of its strings than any key of ours needs. The
+// parser bounds how deep values nest, but not how many tables one key names, and frees
+// them by recursion: a long enough key would be the end of the stack.
+std::optional<uint32_t> line_of_deep_key(std::string_view text) {
+  constexpr size_t kDotsMax = 32;
+  size_t dots = 0;
+  for (size_t at = 0; at < text.size();) {
+    const char character = text[at];
+    if (character == '"' || character == '\'') {
+      at = behind_string(text, at);
+      continue;
+    }
+    if (character == '#') {
+      at = std::min(text.find('\n', at), text.size());
+      continue;
+    }
+    if (character == '\n') dots = 0;
+    if (character == '.' && ++dots > kDotsMax) {
+      const auto lines_before = std::count(text.data(), text.data() + at, '\n');
+      return static_cast<uint32_t>(lines_before) + 1;
+    }
+    ++at;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Parsed parse(std::string_view text, std::string_view source_name) {
   Complaints complaints{std::string{source_name}, {}};
   Settings settings;
+  if (const std::optional<uint32_t> line = line_of_deep_key(text)) {
+    complaints.list = {{*line, 0, {}, "a key names more tables than any setting has"}};
+    return complaints;
+  }
   try {
     const toml::table root = toml::parse(text, source_name);
     read_settings(root, settings, complaints.list);

@@ -289,6 +289,28 @@ TEST(Load, ASyntaxErrorCannotReachTheTerminal) {
   EXPECT_NE(complaints[0].find("\\u001B"), std::string::npos) << complaints[0];
 }
 
+// The parser would free a table for each dot, one inside the other, until no stack is left.
+TEST(Load, AKeyOfVeryManyTablesIsRefusedBeforeItIsParsed) {
+  std::string deep = "a";
+  for (int n = 0; n < 100'000; ++n) deep += ".a";
+  const auto refused = ElementsAre(StartsWith("test.toml:2: a key names more tables"));
+  EXPECT_THAT(complaints_about("\n" + deep + " = 1\n"), refused);
+  EXPECT_THAT(complaints_about("\n[" + deep + "]\n"), refused);
+  EXPECT_THAT(complaints_about("\nx = [{" + deep + " = 1}]\n"), refused);
+  const std::string behind_strings = "#'\na = \"\\\"'\" # \"\nb.c = \"\"\"\n\"\\\"\"\"\"\"\n";
+  EXPECT_THAT(complaints_about(behind_strings + deep + "=1"),
+              ElementsAre(StartsWith("test.toml:5: a key names more tables")));
+}
+
+TEST(Load, DotsInTextsAndCommentsAreNoTables) {
+  const std::string dots(100, '.');
+  const Settings settings = parse_well("[functions.f]  # " + dots + "\ncommand = ['/" + dots +
+                                       "', \"\\\"" + dots + "\", \"\"\"\n\"" + dots +
+                                       "\"\"\"\"\", '''" + dots + "''''']\n");
+  EXPECT_EQ(settings.functions.at("f").command,
+            (std::vector<std::string>{"/" + dots, "\"" + dots, "\"" + dots + "\"\"", dots + "''"}));
+}
+
 TEST(Load, ColumnsAreKept) {
   const Parsed parsed = parse("[daemon]\nlog_level = 'loud'\n", "test.toml");
   const Complaints& complaints = std::get<Complaints>(parsed);
