@@ -6,55 +6,17 @@
 #include "storage/rocks/crc32c.h"
 #include "storage/rocks/rocks_store.h"
 #include "tests/storage/store_support.h"
+#include "tests/support/log_bytes.h"
 
 namespace holdfast::storage {
 namespace {
 
+using test::batch;
+using test::fragment;
+using test::log_of;
+
 constexpr size_t kBlockBytes = 32768;
 constexpr size_t kHeaderBytes = 7;
-
-void append_le(std::string& out, uint64_t number, int bytes) {
-  for (int n = 0; n < bytes; ++n) out.push_back(static_cast<char>((number >> (8 * n)) & 0xFF));
-}
-
-// A batch as RocksDB logs it; its operations are opaque to the audit.
-std::string batch(uint64_t sequence, uint32_t count, size_t payload_bytes = 50) {
-  std::string bytes;
-  append_le(bytes, sequence, 8);
-  append_le(bytes, count, 4);
-  bytes.append(payload_bytes, static_cast<char>('a' + sequence % 26));
-  return bytes;
-}
-
-std::string fragment(char type, const std::string& payload) {
-  const std::string covered = type + payload;
-  std::string bytes;
-  append_le(bytes, mask_crc(crc32c(covered)), 4);
-  append_le(bytes, payload.size(), 2);
-  return bytes + covered;
-}
-
-// Appends as RocksDB's log writer does: fragments that end with their block.
-void append_batch(std::string& log, std::string rest) {
-  for (bool first = true;; first = false) {
-    size_t room = kBlockBytes - log.size() % kBlockBytes;
-    if (room < kHeaderBytes) {
-      log.append(room, '\0');
-      room = kBlockBytes;
-    }
-    const std::string part = rest.substr(0, room - kHeaderBytes);
-    rest.erase(0, part.size());
-    const bool last = rest.empty();
-    log += fragment(first ? (last ? 1 : 2) : (last ? 4 : 3), part);
-    if (last) return;
-  }
-}
-
-std::string log_of(const std::vector<std::string>& batches) {
-  std::string log;
-  for (const std::string& bytes : batches) append_batch(log, bytes);
-  return log;
-}
 
 AuditReport audit_of(const std::vector<std::string>& logs) {
   const TempDirectory directory;
