@@ -194,7 +194,8 @@ void QueueBook::messages_loaded(Step& step, uint64_t request,
                                 const Moment& moment) {
   auto node = loads_.extract(request);
   CHECK(!node.empty());
-  auto& [load, keys] = node.mapped();
+  Load& load = node.mapped().first;
+  const std::vector<MessageKey>& keys = node.mapped().second;
   std::visit(match{
                  [&](Delivery& delivery) {
                    deliver(step, std::move(delivery), std::move(messages), moment);
