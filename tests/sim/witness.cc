@@ -100,13 +100,15 @@ void Witness::stepped(const core::Step& step) {
 void Witness::check_ending(const StepContents& step, const PutHistory& ending) {
   const HistoryRecord& record = ending.record;
   const EventId& id = record.event;
+  // A life of the daemon that never committed leaves its numbers to the next one.
+  std::set<SeenRoute>& routes = routes_[ending.ending];
+  routes.clear();
   if (record.type == InvocationType::synchronous) return;
   const bool dead = step.dead.contains(id.seq);
   if (dead != (record.state == EndState::failed)) complain(name_of(id) + ": half an ending");
   if (step.erased.contains(id) == dead) {
     complain(name_of(id) + ": its payload should go if it does not die");
   }
-  std::set<SeenRoute>& routes = routes_[ending.ending];
   const auto& settings = world_->core().backlog().at(id.function).settings;
   if (!settings || record.state == EndState::cancelled) return;
   if (record.state == EndState::succeeded && settings->on_success) {
