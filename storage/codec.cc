@@ -10,6 +10,10 @@ namespace {
 // What a row costs beside its key and value: index entries, block headers.
 constexpr uint64_t kRowOverheadBytes = 64;
 
+// What endings and attempts count for beside their results and texts.
+constexpr uint64_t kEndingOverheadBytes = 256;
+constexpr uint64_t kAttemptOverheadBytes = 64;
+
 template <class Record>
 uint64_t encoded_bytes(const Record& record) {
   Writer writer{nullptr};
@@ -137,6 +141,20 @@ Result<StateRecord> decode_state(std::string_view bytes) {
 
 uint64_t charged_bytes(const IdempotencyRecord& record) {
   return sizeof(KeyHash) + encoded_bytes(record) + kRowOverheadBytes;
+}
+
+uint64_t charged_bytes(const HistoryRecord& record) {
+  const uint64_t result_bytes = record.result ? record.result->size() : 0;
+  return kEndingOverheadBytes + result_bytes + charged_bytes(record.attempts);
+}
+
+uint64_t charged_bytes(const std::vector<AttemptRecord>& attempts) {
+  uint64_t bytes = 0;
+  for (const AttemptRecord& attempt : attempts) {
+    bytes += kAttemptOverheadBytes + attempt.error_type.size() + attempt.error_message.size() +
+             attempt.log_tail.size();
+  }
+  return bytes;
 }
 
 uint64_t charged_bytes_of_message(const MessageRecord& record) {

@@ -52,6 +52,10 @@ Result<EventEnvelope> decode_event_envelope(const EventId& id, std::string_view 
 // Disk that an idempotency row is charged with (key, record and some overhead).
 uint64_t charged_bytes(const IdempotencyRecord& record);
 
+// What an ending counts for in the history, and kept attempts wherever they are kept.
+uint64_t charged_bytes(const HistoryRecord& record);
+uint64_t charged_bytes(const std::vector<AttemptRecord>& attempts);
+
 // What a message counts for in its queue: body, attributes, kMessageOverheadBytes.
 // The second form reads it off a row, without a copy of the body.
 uint64_t charged_bytes_of_message(const MessageRecord& record);

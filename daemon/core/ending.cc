@@ -20,15 +20,6 @@ using storage::InvocationType;
 
 namespace {
 
-uint64_t bytes_of(const std::vector<storage::AttemptRecord>& attempts) {
-  uint64_t bytes = 0;
-  for (const auto& attempt : attempts) {
-    bytes += 64 + attempt.error_type.size() + attempt.error_message.size();
-    bytes += attempt.log_tail.size();
-  }
-  return bytes;
-}
-
 // The words of an ending that no handler gave: the last failure's, or our own.
 void name_error(const std::vector<storage::AttemptRecord>& attempts, Condition condition,
                 std::string& type, std::string& message) {
@@ -91,9 +82,8 @@ void Lifecycle::end(Step& step, Life life, Ending ending, const Moment& moment) 
                                history.result_bytes,
                                ending.error_type,
                                ending.error_message};
-  history_grew(step, ledger_, ending_seq,
-               256 + (history.result ? history.result_bytes : 0) + bytes_of(life.attempts),
-               moment.lit, settings_.limits);
+  history_grew(step, ledger_, ending_seq, storage::charged_bytes(history), moment.lit,
+               settings_.limits);
   step.batch.push(storage::PutHistory{ending_seq, std::move(history)});
   if (dies) {
     put_dead_letter(step, life, ending, ending_seq, moment);
@@ -148,7 +138,7 @@ void Lifecycle::put_dead_letter(Step& step, const Life& life, const Ending& endi
   record.died_wall = moment.wall;
   record.spent = life.spent;
   record.payload_bytes = life.record->payload.size();
-  record.charged_bytes = record.payload_bytes + bytes_of(life.attempts) + 512;
+  record.charged_bytes = record.payload_bytes + storage::charged_bytes(life.attempts) + 512;
   record.reserved_bytes = life.record->reserved_bytes;
   if (life.spent.owns_key && !life.record->idempotency_key.empty()) {
     record.idempotency_key = life.record->idempotency_key;

@@ -1,12 +1,12 @@
 #include "tests/support/store_audit.h"
 
-#include <algorithm>
-#include <set>
+#include <cstdio>
 #include <utility>
 
 #include "storage/base/check.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
+#include "storage/verify.h"
 
 namespace holdfast::test {
 
@@ -40,132 +40,6 @@ void read_meta(const Store& store, StoreContents& all) {
     }
   });
 }
-
-class Audit {
- public:
-  explicit Audit(const Store& store) : all_(contents_of(store)) {}
-
-  std::vector<std::string> run() {
-    count_events();
-    check_neighbours();
-    count_dead_letters_and_messages();
-    check_keys();
-    return std::move(complaints_);
-  }
-
- private:
-  void expect(bool holds, const std::string& what) {
-    if (!holds) complaints_.push_back(what);
-  }
-  void equal(uint64_t counted, uint64_t scanned, const std::string& what) {
-    expect(counted == scanned, what + ": the meta row says " + std::to_string(counted) +
-                                   ", the rows " + std::to_string(scanned));
-  }
-  static std::string named(const EventId& id) {
-    return "event " + std::to_string(id.function.value) + "/" + std::to_string(id.seq.value);
-  }
-
-  void count_events() {
-    std::map<FunctionId, std::pair<uint64_t, uint64_t>> counts;  // fresh, waiting
-    for (const auto& [key, dead] : all_.dead_letters) dead_.insert(key.seq);
-    uint64_t reserved = 0;
-    for (const auto& [id, event] : all_.events) {
-      const size_t waiting = all_.waiting.contains(id) ? all_.waiting.at(id).size() : 0;
-      const size_t running = all_.running.contains(id.seq) ? all_.running.at(id.seq).size() : 0;
-      const bool dead = dead_.contains(id.seq);
-      const size_t places = waiting + running + (dead ? 1 : 0);
-      expect(places <= 1, named(id) + " stands in " + std::to_string(places) + " places");
-      if (!dead) reserved += event.reserved_bytes;
-      const FunctionRecord& function = all_.functions.at(id.function);
-      const bool fresh = places == 0;
-      if (fresh) counts[id.function].first += 1;
-      if (event.delayed) {
-        expect(!fresh, named(id) + " was put delayed and waits for nothing");
-      } else {
-        expect(fresh == (id.seq >= function.head),
-               named(id) + (fresh ? " is fresh below" : " has left the backlog above") +
-                   " the head " + std::to_string(function.head.value));
-      }
-    }
-    for (const auto& [id, rows] : all_.waiting) counts[id.function].second += rows.size();
-    size_t waiting_rows = 0;
-    for (const auto& [id, function] : all_.functions) {
-      equal(function.fresh, counts[id].first, "fresh events of " + function.name);
-      equal(function.waiting, counts[id].second, "waiting events of " + function.name);
-      waiting_rows += counts[id].second;
-    }
-    equal(waiting_rows, all_.due_rows, "rows of waiting, and their twins in due");
-    equal(all_.state.reserved_bytes, reserved, "disk set aside");
-  }
-
-  void check_neighbours() {
-    for (const auto& [id, rows] : all_.waiting) {
-      expect(all_.events.contains(id), named(id) + " waits without its event");
-    }
-    std::set<Seq> alive;
-    for (const auto& [id, event] : all_.events) {
-      if (!dead_.contains(id.seq)) alive.insert(id.seq);
-    }
-    for (const auto& [seq, rows] : all_.running) {
-      expect(rows.size() == 1, "two running rows of " + std::to_string(seq.value));
-      const bool is_event = rows.front().type == InvocationType::event;
-      expect(all_.events.contains(rows.front().event) == is_event,
-             named(rows.front().event) + " runs, and its event is not as it should be");
-    }
-    for (const auto& [seq, attempts] : all_.attempts) {
-      expect(alive.contains(seq), "attempts of " + std::to_string(seq.value) + " outlived it");
-    }
-    std::set<Seq> endings;
-    for (const auto& [ending, record] : all_.history) endings.insert(ending);
-    for (const auto& [key, record] : all_.dead_letters) {
-      const EventId id{key.function, record.lane, key.seq};
-      expect(all_.events.contains(id), named(id) + " is dead and its payload gone");
-      expect(record.ending < all_.state.history_cutoff || endings.contains(record.ending),
-             named(id) + " is dead without an ending");
-    }
-  }
-
-  void count_dead_letters_and_messages() {
-    std::map<FunctionId, std::pair<uint64_t, uint64_t>> dead;
-    for (const auto& [key, record] : all_.dead_letters) {
-      dead[key.function].first += 1;
-      dead[key.function].second += record.charged_bytes;
-    }
-    for (const auto& [id, function] : all_.functions) {
-      equal(function.dead_letters, dead[id].first, "dead letters of " + function.name);
-      equal(function.dead_letters_bytes, dead[id].second,
-            "bytes of the dead letters of " + function.name);
-    }
-    std::map<QueueId, std::pair<uint64_t, uint64_t>> messages;
-    std::set<Seq> seqs;
-    for (const auto& [key, record] : all_.messages) {
-      messages[key.queue].first += 1;
-      messages[key.queue].second += charged_bytes_of_message(record);
-      expect(seqs.insert(key.seq).second,
-             "message " + std::to_string(key.seq.value) + " is there twice");
-    }
-    for (const auto& [id, queue] : all_.queues) {
-      equal(queue.messages, messages[id].first, "messages of " + queue.name);
-      equal(queue.bytes, messages[id].second, "bytes of " + queue.name);
-    }
-  }
-
-  void check_keys() {
-    uint64_t bytes = 0;
-    for (const auto& [hash, record] : all_.keys) {
-      bytes += charged_bytes(record);
-      if (record.answer) continue;
-      const bool lives = all_.events.contains(record.event) && !dead_.contains(record.event.seq);
-      expect(lives || all_.running.contains(record.event.seq),
-             "the key of " + named(record.event) + " has no answer, and its event does not live");
-    }
-    equal(all_.state.idempotency_bytes, bytes, "bytes of idempotency keys");
-  }
-
-  StoreContents all_;
-  std::set<Seq> dead_;
-  std::vector<std::string> complaints_;
-};
 
 }  // namespace
 
@@ -203,6 +77,10 @@ StoreContents contents_of(const Store& store) {
   return all;
 }
 
-std::vector<std::string> audit(const Store& store) { return Audit{store}.run(); }
+std::vector<std::string> audit(const Store& store) {
+  Result<Verification> found = verify(store);
+  if (!found) return {found.error().what};
+  return std::move(found->complaints);
+}
 
 }  // namespace holdfast::test

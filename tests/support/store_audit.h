@@ -1,9 +1,6 @@
-// StoreAudit: does a store make sense as a whole? Everything that is counted is
-// counted again, and every row must have the neighbours it needs.
+// StoreAudit: what storage::verify() complains of, as the daemon's --verify does.
 //
 //    for (const std::string& complaint : audit(store)) ADD_FAILURE() << complaint;
-//
-// It may be asked whenever a commit is through: each commit leaves a whole store.
 #pragma once
 
 #include <map>
@@ -17,7 +14,8 @@ namespace holdfast::test {
 
 std::vector<std::string> audit(const storage::Store& store);
 
-// All rows, decoded: what audit() looks at, for checks that know more.
+// All rows, decoded, for checks that know more than a store can. A row that does not
+// decode is a failed CHECK.
 struct StoreContents {
   storage::StateRecord state;
   std::map<storage::FunctionId, storage::FunctionRecord> functions;
