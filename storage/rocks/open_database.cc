@@ -10,6 +10,7 @@
 
 #include "storage/base/mutant.h"
 #include "storage/rocks/database.h"
+#include "storage/rocks/wal_cut.h"
 
 namespace holdfast::storage {
 
@@ -120,8 +121,7 @@ Result<> judge_loss(const OpenOptions& options, OpenReport& report, const std::s
   report.audit.sentence = sentence;
   report.loss_accepted = options.accept_loss;
   if (options.read_only || options.accept_loss) return ok();
-  return Error{Errc::corrupt, sentence + " Keep a copy of " + options.directory +
-                                  " as evidence before you accept the loss."};
+  return Error{Errc::corrupt, sentence};
 }
 
 // Judges the logs before RocksDB sees them, since opening replays and deletes them.
@@ -133,7 +133,9 @@ Result<> audit(const OpenOptions& options, rocksdb::Env& env, OpenReport& report
   if (report.audit.verdict == WalVerdict::damaged) {
     return judge_loss(options, report, report.audit.sentence);
   }
-  const auto missing = missing_commits(report, report.audit.last_good_sequence);
+  // Without a value nothing is larger: std::optional orders so.
+  const auto missing = missing_commits(
+      report, std::max(report.audit.last_good_sequence, report.audit.sequence_in_tables));
   if (missing) return judge_loss(options, report, report.audit.sentence + " " + *missing);
   return ok();
 }
@@ -158,7 +160,9 @@ Result<> audit_under_lock(const OpenOptions& options, rocksdb::Env& env, OpenRep
   }
   const Result<DirectoryLock> lock = DirectoryLock::take(env, options.directory);
   if (!lock) return lock.error();
-  return audit(options, env, report);
+  const Result<> audited = audit(options, env, report);
+  if (!audited || !report.loss_accepted) return audited;
+  return cut_logs(env, options.directory, report.audit);
 }
 
 Result<> open_rocksdb(const OpenOptions& options, Database& database) {
@@ -232,7 +236,7 @@ Result<std::unique_ptr<Database>> open_database(const OpenOptions& options, Open
   }
   if (!options.read_only) {
     database->side_file = SideFile::open_or_none(base, side_path);
-    database->side_file.write(report.sequence);
+    if (!report.loss_accepted) database->side_file.write(report.sequence);
   }
   report.duration = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - started);

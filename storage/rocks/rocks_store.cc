@@ -170,6 +170,23 @@ Result<> RocksStore::flush() {
   return ok();
 }
 
+void RocksStore::settle_loss() {
+  database_->side_file.write(database_->db->GetLatestSequenceNumber());
+}
+
+Result<> RocksStore::verify_checksums() const {
+  const rocksdb::Status verified = database_->db->VerifyChecksum(rocksdb::ReadOptions{});
+  if (!verified.ok()) return to_error(verified, "a table file does not check out");
+  return ok();
+}
+
+std::optional<Family> RocksStore::family_of_column(uint32_t column) const {
+  for (const FamilyRow& row : kFamilies) {
+    if (database_->handle(row.family)->GetID() == column) return row.family;
+  }
+  return std::nullopt;
+}
+
 StoreStats RocksStore::stats() const {
   return StoreStats{
       database_->commit_count.load(std::memory_order_relaxed),

@@ -38,7 +38,8 @@ struct OpenOptions {
   bool read_only = false;
 
   // The operator's word: open although acknowledged data is missing. What follows the
-  // bad spot in the log is gone afterwards.
+  // bad spot in the log is gone afterwards (wal_cut.h). Until settle_loss() or the first
+  // commit the side file goes on telling of it: whoever accepts it can do more than open.
   bool accept_loss = false;
 
   // Hears RocksDB's warnings, one line each, from any thread. Null: nobody does.
@@ -92,6 +93,16 @@ class RocksStore final : public Store {
 
   // Writes the memory of all families into table files and waits for it. Commits go on.
   Result<> flush();
+
+  // Ends an accepted loss: from now on nobody misses what is not there. A commit does
+  // so, too.
+  void settle_loss();
+
+  // Reads all table files and compares their checksums. Errc::corrupt names the file.
+  Result<> verify_checksums() const;
+
+  // The family of a column of RocksDB's, as logs number them; nothing for its own one.
+  std::optional<Family> family_of_column(uint32_t column) const;
 
   const OpenReport& open_report() const { return report_; }
   StoreStats stats() const;

@@ -52,6 +52,9 @@ struct AuditReport {
   std::optional<uint64_t> last_good_sequence;
   std::optional<uint64_t> next_intact_sequence;
 
+  // The highest sequence in any table file, for which no log is needed any more.
+  std::optional<uint64_t> sequence_in_tables;
+
   std::string sentence;  // for people
 };
 

@@ -133,6 +133,7 @@ Result<bool> WalStream::search(LogReader& reader, uint64_t bad_offset) {
 }
 
 AuditReport WalStream::finish() {
+  report_.sequence_in_tables = sequence_in_tables_;
   const std::string place = report_.file + " at byte " + std::to_string(report_.offset);
   const std::string last_good = number_or_unknown(report_.last_good_sequence);
   switch (report_.verdict) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <ostream>
 
-#include "storage/rocks/crc32c.h"
 #include "storage/rocks/rocks_store.h"
 #include "tests/storage/store_support.h"
 #include "tests/support/log_bytes.h"

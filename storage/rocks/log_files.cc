@@ -1,0 +1,84 @@
+#include "storage/rocks/log_files.h"
+
+#include <charconv>
+#include <cstring>
+#include <map>
+#include <span>
+#include <utility>
+
+#include "storage/rocks/manifest.h"
+
+namespace holdfast::storage {
+
+namespace {
+
+Error io_error(const std::string& path, const rocksdb::Status& status) {
+  return Error{Errc::io, "cannot read " + path + ": " + status.ToString()};
+}
+
+// "000012.log" -> 12
+std::optional<uint64_t> log_number(const std::string& name) {
+  const size_t dot = name.find('.');
+  if (dot == 0 || dot == std::string::npos || name.substr(dot) != ".log") return std::nullopt;
+  uint64_t number = 0;
+  const char* end = name.data() + dot;
+  const auto [stopped, error] = std::from_chars(name.data(), end, number);
+  if (error != std::errc{} || stopped != end) return std::nullopt;
+  return number;
+}
+
+LogReader reader_of(rocksdb::SequentialFile& file, const std::string& path) {
+  return LogReader{[&file, path](std::span<char> block) -> Result<size_t> {
+    rocksdb::Slice bytes;
+    const rocksdb::Status status = file.Read(block.size(), &bytes, block.data());
+    if (!status.ok()) return io_error(path, status);
+    // A file system may hand out its own memory instead of filling ours.
+    if (bytes.data() != block.data()) std::memcpy(block.data(), bytes.data(), bytes.size());
+    return bytes.size();
+  }};
+}
+
+Result<ManifestSummary> manifest_in(rocksdb::Env& env, const std::string& directory) {
+  const std::string current = directory + "/CURRENT";
+  if (env.FileExists(current).IsNotFound()) return ManifestSummary{};
+  std::string manifest;
+  const rocksdb::Status status = rocksdb::ReadFileToString(&env, current, &manifest);
+  if (!status.ok()) return io_error(current, status);
+  if (!manifest.empty() && manifest.back() == '\n') manifest.pop_back();
+  const std::string path = directory + "/" + manifest;
+  // What CURRENT means is RocksDB's to judge; without a MANIFEST every log counts.
+  if (!env.FileExists(path).ok()) return ManifestSummary{};
+  Result<std::unique_ptr<OpenLog>> log = open_log(env, path);
+  if (!log) return log.error();
+  return read_manifest((*log)->reader);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<OpenLog>> open_log(rocksdb::Env& env, const std::string& path) {
+  std::unique_ptr<rocksdb::SequentialFile> file;
+  const rocksdb::Status status = env.NewSequentialFile(path, &file, rocksdb::EnvOptions{});
+  if (!status.ok()) return io_error(path, status);
+  LogReader reader = reader_of(*file, path);
+  return std::unique_ptr<OpenLog>(new OpenLog{std::move(file), std::move(reader)});
+}
+
+Result<LiveLogs> live_logs(rocksdb::Env& env, const std::string& directory) {
+  std::vector<std::string> names;
+  const rocksdb::Status listed = env.GetChildren(directory, &names);
+  if (!listed.ok() && !listed.IsNotFound()) return io_error(directory, listed);
+  const Result<ManifestSummary> manifest = manifest_in(env, directory);
+  if (!manifest) return manifest.error();
+
+  std::map<uint64_t, std::string> numbered;
+  for (std::string& name : names) {
+    const std::optional<uint64_t> number = log_number(name);
+    if (number && *number >= manifest->oldest_live_log) numbered.emplace(*number, std::move(name));
+  }
+  LiveLogs logs;
+  for (auto& [number, name] : numbered) logs.names.push_back(std::move(name));
+  logs.sequence_in_tables = manifest->last_sequence;
+  return logs;
+}
+
+}  // namespace holdfast::storage

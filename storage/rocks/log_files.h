@@ -1,0 +1,33 @@
+// The write-ahead logs of a database directory as files: which of them RocksDB would
+// replay, and a LogReader on each. For those who look before the database is opened.
+//
+// Ownership  an OpenLog owns its file; its reader borrows it. `env` outlives both.
+// Failure    Error{io} if a file cannot be read. A directory without logs has none.
+#pragma once
+
+#include <rocksdb/env.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/base/result.h"
+#include "storage/rocks/log_reader.h"
+
+namespace holdfast::storage {
+
+struct LiveLogs {
+  std::vector<std::string> names;             // rising by number
+  std::optional<uint64_t> sequence_in_tables;  // the highest that no log is needed for
+};
+Result<LiveLogs> live_logs(rocksdb::Env& env, const std::string& directory);
+
+struct OpenLog {
+  std::unique_ptr<rocksdb::SequentialFile> file;
+  LogReader reader;
+};
+Result<std::unique_ptr<OpenLog>> open_log(rocksdb::Env& env, const std::string& path);
+
+}  // namespace holdfast::storage
