@@ -9,7 +9,7 @@ enum class ExitCode : int {
   config = 3,          // the configuration is wrong, or cannot be read
   in_use = 4,          // another daemon, or its handlers, has the state directory
   storage_failed = 5,  // a write or a read failed: restart, and read what the disk holds
-  damaged = 6,         // acknowledged data is damaged: see the log
+  damaged = 6,         // the database cannot be read; or an offline command found damage
   socket = 7,          // the socket cannot be had
   spawner_lost = 8,    // the process that owns the handlers died: restart
 };

@@ -13,21 +13,16 @@
 #include <unordered_map>
 
 #include "daemon/api/answers.h"
-#include "daemon/api/calls.h"
+#include "daemon/desk.h"
+#include "daemon/disk_answers.h"
 #include "daemon/engine.h"
-#include "daemon/server.h"
 
 namespace holdfast::daemon {
 
-class FrontDesk {
+class FrontDesk final : public Desk {
  public:
   // `report` gathers what only the service knows, for GetStatus.
   FrontDesk(Engine& engine, std::function<api::StatusReport()> report);
-
-  // The server comes to life after the desk that answers it.
-  void serve(Server& server) { server_ = &server; }
-
-  void take(SessionId session, const wire::Request& request);
 
   void reply(core::Reply&& reply);
   void view(const core::ViewEvent& view);
@@ -38,23 +33,14 @@ class FrontDesk {
   size_t waiting() const { return callers_.size(); }
 
  private:
-  struct Caller {
-    SessionId session;
-    uint32_t msgid = 0;
-  };
-
-  void handle(const Caller& caller, api::Call&& call);
+  void handle(const Caller& caller, api::Call&& call) override;
   core::Ticket admit(const Caller& caller);
   std::optional<Caller> dismiss(core::Ticket ticket);
-  void send(const Caller& caller, const std::string& bytes);
   void send_when_durable(const Caller& caller, std::string bytes);
-  void list_events(const Caller& caller, const api::ListEvents& call);
-  void list_dead_letters(const Caller& caller, const api::ListDeadLetters& call);
-  void get_dead_letter(const Caller& caller, const api::GetDeadLetter& call);
+  void ask(const Caller& caller, DiskQuestion question);
 
   Engine& engine_;
   const std::function<api::StatusReport()> report_;
-  Server* server_ = nullptr;
   std::unordered_map<core::Ticket, Caller> callers_;
   core::Ticket next_ticket_{1};
 };

@@ -1,26 +1,26 @@
-// holdfastd: see README.md. Three ways to run: the daemon, --check-config, and
-// --spawner, which the daemon starts for itself.
+// holdfastd: see README.md. The daemon; what an operator runs while it is stopped
+// (--check-config, --verify, --accept-wal-loss); and --spawner, which the daemon starts
+// for itself.
 #include <malloc.h>
-#include <poll.h>
-#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <random>
 #include <string>
 
 #include "config/load.h"
 #include "config/print.h"
 #include "config/warnings.h"
+#include "daemon/accept_command.h"
 #include "daemon/exit_code.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
+#include "daemon/open_store.h"
 #include "daemon/service.h"
 #include "daemon/spawner/launch.h"
-#include "daemon/spawner/process_lock.h"
 #include "daemon/spawner/spawner.h"
+#include "daemon/state_directory.h"
+#include "daemon/verify_command.h"
 #include "storage/base/crash_point.h"
-#include "storage/rocks/rocks_store.h"
 
 namespace holdfast::daemon {
 namespace {
@@ -42,59 +42,11 @@ ExitCode check_config(const std::string& path) {
   return ExitCode::success;
 }
 
-// The state directory, and the right to be its only daemon.
-Result<spawner::Fd> take_state_directory(const std::string& directory) {
-  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    return Error{Errc::io, "cannot make the state directory " + directory + ": " +
-                               std::strerror(errno) + " (its parent must exist)"};
-  }
-  // One that was just killed may take a moment to be gone.
-  for (int tries_left = 20;; --tries_left) {
-    Result<spawner::LockTry> lock = spawner::try_lock_file(directory + "/daemon.lock");
-    if (!lock) return lock.error();
-    if (lock->held) return std::move(lock->held);
-    if (tries_left == 0) {
-      return Error{Errc::refused, "another holdfastd, pid " + std::to_string(lock->holder) +
-                                      ", has the state directory " + directory};
-    }
-    poll(nullptr, 0, 50);
-  }
-}
-
-ExitCode exit_code_of(const Error& error) {
-  if (error.code == Errc::refused) return ExitCode::in_use;
-  return error.code == Errc::corrupt ? ExitCode::damaged : ExitCode::storage_failed;
-}
-
-ExitCode serve(storage::RocksStore& store, const config::Settings& settings,
-               const std::string& config_path, int spawner_fd) {
-  const auto begun = std::chrono::steady_clock::now();
-  Result<storage::Recovered> recovered = storage::load_recovered(store);
-  if (!recovered) {
-    spdlog::critical("{}", recovered.error().what);
-    return exit_code_of(recovered.error());
-  }
-  std::random_device entropy;
-  const storage::BoxTag box{entropy() & storage::kBoxTagMax};
-  Clock clock{recovered->state.clock, read_kernel_clocks(), settings.daemon.dark_time_ages};
-  core::Lifecycle core{*recovered, box, settings, (uint64_t{entropy()} << 32) | entropy()};
-  const storage::Seq cutoff = core.ledger().state().history_cutoff;
-  if (Result<> dropped = store.drop_below(storage::Family::history, storage::history_key(cutoff));
-      !dropped) {
-    spdlog::critical("{}", dropped.error().what);
-    return ExitCode::storage_failed;
-  }
-  const auto loaded =
-      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun);
-  uv::Loop loop;
-  Service service{{loop, store, core, std::move(clock), settings, config_path, spawner_fd,
-                   loaded + store.open_report().duration}};
-  Result<ExitCode> ended = service.run();
-  if (!ended) {
-    spdlog::critical("{}", ended.error().what);
-    return ExitCode::socket;
-  }
-  return *ended;
+ExitCode accept(const std::string& config_path) {
+  const Result<config::Settings> settings = config::load(config_path);
+  if (settings) return accept_wal_loss(*settings);
+  std::fprintf(stderr, "%s\n", settings.error().what.c_str());
+  return ExitCode::config;
 }
 
 ExitCode run(const std::string& config_path) {
@@ -120,17 +72,7 @@ ExitCode run(const std::string& config_path) {
   notify_status("recovering");
   notify_extend_timeout(kRecoveryTimeMax);
   crash_point("before_open");
-  storage::OpenOptions options;
-  options.directory = directory + "/db";
-  options.on_warning = [](std::string_view text) { spdlog::warn("rocksdb: {}", text); };
-  Result<std::unique_ptr<storage::RocksStore>> store = storage::RocksStore::open(options);
-  if (!store) {
-    spdlog::critical("{}", store.error().what);
-    return exit_code_of(store.error());
-  }
-  spdlog::info("{}", (*store)->open_report().audit.sentence);
-  crash_point("after_open");
-  const ExitCode code = serve(**store, *settings, config_path, spawner->socket.number());
+  const ExitCode code = open_and_serve(*settings, config_path, spawner->socket.number());
   spawner::end_spawner(std::move(*spawner));
   return code;
 }
@@ -151,12 +93,22 @@ int main(int argc, char** argv) {
   app.add_option("--config", config_path, "configuration file (TOML)")->capture_default_str();
   app.add_flag("--check-config", check_only,
                "print the effective settings, or what is wrong with them, and exit");
+  std::string verified;
+  auto* verify = app.add_option("--verify", verified,
+                                "look whether all of a state directory is whole, and exit")
+                     ->type_name("DIRECTORY");
+  bool accept_loss = false;
+  app.add_flag("--accept-wal-loss", accept_loss,
+               "give up what is damaged in the log: copy the evidence aside, open without it, exit")
+      ->excludes(verify);
   app.set_version_flag("--version", HOLDFAST_VERSION);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
   }
-  return static_cast<int>(check_only ? holdfast::daemon::check_config(config_path)
-                                     : holdfast::daemon::run(config_path));
+  using namespace holdfast::daemon;
+  if (verify->count() > 0) return static_cast<int>(verify_state_directory(verified));
+  if (check_only) return static_cast<int>(check_config(config_path));
+  return static_cast<int>(accept_loss ? accept(config_path) : run(config_path));
 }

@@ -1,18 +1,16 @@
 #include "daemon/service.h"
 
-#include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <thread>
 #include <utility>
 
 #include "config/load.h"
 #include "config/reload.h"
 #include "config/warnings.h"
+#include "daemon/free_space.h"
 #include "daemon/handler_environment.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
@@ -30,16 +28,6 @@ World world_of(FrontDesk& desk, std::function<void(core::StartAttempt&&)> start,
   return World{[&desk](core::Reply&& reply) { desk.reply(std::move(reply)); },
                std::move(start), std::move(stop),
                [&desk](const core::ViewEvent& view) { desk.view(view); }, std::move(failed)};
-}
-
-uint64_t free_bytes(const std::string& directory) {
-  struct statvfs space {};
-  if (statvfs(directory.c_str(), &space) != 0) {
-    spdlog::error("cannot measure the free space of {}: {}; no new events are accepted",
-                  directory, std::strerror(errno));
-    return 0;
-  }
-  return static_cast<uint64_t>(space.f_bavail) * space.f_frsize;
 }
 
 }  // namespace

@@ -62,6 +62,14 @@ ExitCode show(const Context& context, const std::string& request_id) {
       show_event);
 }
 
+// The bytes as they are, for a file or a pipe.
+ExitCode payload(const Context& context, const std::string& request_id) {
+  return call_and_show(
+      context, "GetEventPayload",
+      [&](wire::MapWriter& params) { params.text("RequestId", request_id); },
+      [](const msgpack::object& answer) { print(bytes_of(answer, "Payload")); });
+}
+
 ExitCode cancel(const Context& context, const std::vector<std::string>& request_ids) {
   // With --json one line per event: an array would show nothing until the last one ended.
   const auto show_state = [&](const msgpack::object& reply) {
@@ -94,6 +102,15 @@ void add_events(CLI::App& app, Context& context) {
   show_verb->add_option("request-id", arguments->request_ids)->required()->expected(1);
   show_verb->callback([&context, arguments] {
     context.run = [&context, arguments] { return show(context, arguments->request_ids.front()); };
+  });
+
+  auto* payload_verb =
+      group->add_subcommand("payload", "the payload of an event that has not ended, or is dead");
+  payload_verb->add_option("request-id", arguments->request_ids)->required()->expected(1);
+  payload_verb->callback([&context, arguments] {
+    context.run = [&context, arguments] {
+      return payload(context, arguments->request_ids.front());
+    };
   });
 
   auto* cancel_verb = group->add_subcommand("cancel", "end events before they run, or stop them");

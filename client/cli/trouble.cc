@@ -33,10 +33,13 @@ void look_at_function(const msgpack::object& function, std::vector<std::string>&
 
 std::vector<std::string> find_trouble(const msgpack::object& status) {
   std::vector<std::string> trouble;
-  if (!is_true(status, "Accepting")) {
+  const std::string_view state = bytes_of(status, "State");
+  if (state == "damaged") {
+    trouble.push_back("data is damaged: " + text_field(status, "Damage"));
+  } else if (!is_true(status, "Accepting")) {
     trouble.push_back("new events are refused: " + text_field(status, "Refusal"));
   }
-  if (bytes_of(status, "State") != "running") {
+  if (state != "running" && state != "damaged") {
     trouble.push_back("the daemon is " + text_field(status, "State"));
   }
   for (const msgpack::object* function : rows_of(status, "Functions")) {

@@ -239,6 +239,15 @@ void append_event_list(std::string& out, uint32_t msgid, const storage::EventLis
   if (list.next_marker) map.text("NextMarker", *list.next_marker);
 }
 
+void append_payload(std::string& out, uint32_t msgid, const storage::EventRecord& event,
+                    const core::Ledger& ledger) {
+  wire::ReplyWriter reply{out, msgid};
+  reply.map()
+      .text("RequestId", storage::to_request_id(event.id, ledger.box()))
+      .text("FunctionName", ledger.function(event.id.function).name)
+      .bytes("Payload", event.payload);
+}
+
 void append_dead_letter_list(std::string& out, uint32_t msgid, const storage::DeadLetterList& list,
                              const core::Ledger& ledger) {
   wire::ReplyWriter reply{out, msgid};

@@ -27,6 +27,10 @@ void append_event_view(std::string& out, uint32_t msgid, const storage::EventVie
 void append_event_list(std::string& out, uint32_t msgid, const storage::EventList& list,
                        const core::Ledger& ledger);
 
+// The payload of an event that is pending, running or dead.
+void append_payload(std::string& out, uint32_t msgid, const storage::EventRecord& event,
+                    const core::Ledger& ledger);
+
 void append_dead_letter_list(std::string& out, uint32_t msgid, const storage::DeadLetterList& list,
                              const core::Ledger& ledger);
 // With its payload and its attempts. `loaded` is a dead letter, and its event is there.

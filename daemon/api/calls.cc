@@ -172,6 +172,8 @@ Call decode_list_dead_letters(Fields& fields) {
 
 Call decode_get_dead_letter(Fields& fields) { return GetDeadLetter{fields.event()}; }
 
+Call decode_get_event_payload(Fields& fields) { return GetEventPayload{fields.event()}; }
+
 Call decode_move(Fields& fields, core::DeadLetterVerb verb) {
   core::DeadLettersRequest request;
   request.verb = verb;
@@ -253,6 +255,7 @@ constexpr std::array kDecoders{
     Decoder{"GetStatus", decode_get_status},
     Decoder{"ListDeadLetters", decode_list_dead_letters},
     Decoder{"GetDeadLetter", decode_get_dead_letter},
+    Decoder{"GetEventPayload", decode_get_event_payload},
     Decoder{"RedriveDeadLetters", decode_redrive},
     Decoder{"DiscardDeadLetters", decode_discard},
     Decoder{"SendMessage", decode_send_message},

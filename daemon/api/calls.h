@@ -48,6 +48,9 @@ struct ListDeadLetters {
 struct GetDeadLetter {
   storage::EventId event;
 };
+struct GetEventPayload {
+  storage::EventId event;
+};
 struct SendMessage {
   storage::QueueId queue;
   // `sent_wall` is not in the request: whoever accepts the message fills it in.
@@ -67,7 +70,7 @@ struct ListQueues {};
 // Submission and DeadLettersRequest come without a ticket: the desk gives it.
 using Call = std::variant<core::Submission, GetEvent, ListEvents, CancelEvent, ListFunctions,
                           GetStatus, ListDeadLetters, GetDeadLetter, core::DeadLettersRequest,
-                          SendMessage, ReceiveMessage, DeleteMessage, ListQueues>;
+                          SendMessage, ReceiveMessage, DeleteMessage, ListQueues, GetEventPayload>;
 
 std::variant<Call, wire::CallError> decode(const wire::Request& request, Role role,
                                            const core::Ledger& ledger);

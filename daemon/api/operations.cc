@@ -91,6 +91,8 @@ constexpr std::array kOperations{
     Operation{"GetEvent", Role::group, kGetEvent, "shows an event, or waits for its ending"},
     Operation{"ListEvents", Role::admin, kListEvents, "lists events, newest first within a state"},
     Operation{"CancelEvent", Role::admin, kOneEvent, "ends an event that has not ended"},
+    Operation{"GetEventPayload", Role::admin, kOneEvent,
+              "gives the payload of an event that has not ended, or is dead"},
     Operation{"ListFunctions", Role::admin, {}, "lists the functions"},
     Operation{"GetStatus", Role::admin, {}, "tells how the daemon stands"},
     Operation{"ListDeadLetters", Role::admin, kListDeadLetters, "lists dead letters, newest first"},

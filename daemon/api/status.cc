@@ -93,6 +93,18 @@ uint64_t history_bytes(const storage::StateRecord& state) {
   return state.history_bytes - state.history_marks.front().bytes_before;
 }
 
+std::string_view state_word(const StatusReport& report, const core::Lifecycle& core) {
+  if (!report.damage.empty()) return "damaged";
+  return core.draining() ? "draining" : "running";
+}
+
+// Why nothing new is accepted; empty while it is.
+std::string refusal(const StatusReport& report, const core::Lifecycle& core) {
+  if (!report.damage.empty()) return report.damage;
+  const std::optional<core::Refused> refused = core.refusal();
+  return refused ? refused->message : std::string{};
+}
+
 }  // namespace
 
 void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
@@ -103,7 +115,7 @@ void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
   wire::MapWriter map = reply.map();
   map.text("Version", report.version)
       .number("Pid", report.pid)
-      .text("State", core.draining() ? "draining" : "running")
+      .text("State", state_word(report, core))
       .number("StartedAt", to_ms(report.started_wall))
       .number("Now", to_ms(moment.wall));
   add_functions(map, core, moment);
@@ -115,9 +127,9 @@ void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
       .count("DiskFreeBytes", report.disk_free_bytes)
       .count("DiskFreeMinBytes", limits.disk_free_min)
       .count("DiskReservedBytes", state.reserved_bytes);
-  const std::optional<core::Refused> refusal = core.refusal();
-  map.boolean("Accepting", !refusal);
-  if (refusal) map.text("Refusal", refusal->message);
+  const std::string refused = refusal(report, core);
+  map.boolean("Accepting", refused.empty());
+  if (!refused.empty()) map.text("Refusal", mended(refused));
   map.count("IdempotencyBytes", state.idempotency_bytes)
       .count("IdempotencyBytesMax", limits.idempotency_bytes_max)
       .count("HistoryBytes", history_bytes(state))
@@ -132,6 +144,7 @@ void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
       .count("InterruptedCalls", core.recovery().interrupted_calls)
       .count("Waiting", core.recovery().waiting)
       .text("WalAudit", mended(report.wal_audit));
+  if (!report.damage.empty()) map.text("Damage", mended(report.damage));
 }
 
 void append_functions(std::string& out, uint32_t msgid, const core::Lifecycle& core) {

@@ -24,6 +24,7 @@ struct StatusReport {
   uint64_t memory_bytes = 0;
   Duration recovery_duration{0};
   std::string wal_audit;  // a sentence: what the look at the log at start has found
+  std::string damage{};   // of a box that only shows what it holds: why; else empty
 };
 
 void append_status(std::string& out, uint32_t msgid, const StatusReport& report,

@@ -25,4 +25,8 @@ struct LockTry {
 // closing any other descriptor of the same file in this process: open it nowhere else.
 Result<LockTry> try_lock_file(const std::string& path);
 
+// The same for those who only look: they share it with each other, not with a holder of
+// the whole. Makes and writes nothing; without a file nobody holds anything.
+Result<LockTry> try_share_file(const std::string& path);
+
 }  // namespace holdfast::spawner

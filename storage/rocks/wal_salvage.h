@@ -6,7 +6,7 @@
 //
 // `store` is the same directory, opened for reading: it shows what is kept.
 //
-// Memory   one batch, and 32 bytes for each of kLostEventsMax events.
+// Memory   one batch, and 60 bytes for each of kLostEventsMax events.
 // Failure  Error{io} if a log cannot be read, or what the store says.
 #pragma once
 

@@ -123,6 +123,7 @@ TEST_P(TroubleTest, IsToldInOneSentence) {
   const auto status = packed([&](wire::MapWriter& map) {
     map.boolean("Accepting", param.accepting).text("State", param.state);
     if (!param.accepting) map.text("Refusal", "disk nearly full");
+    map.text("Damage", "in 000012.log at byte 4711");
     {
       wire::ArrayWriter functions = map.array("Functions");
       wire::MapWriter function = functions.map();
@@ -149,6 +150,10 @@ INSTANTIATE_TEST_SUITE_P(
         TroubleCase{.name = "none", .backlog = 100, .dead_letters_bytes = 949, .queue_bytes = 949},
         TroubleCase{.name = "not_accepting", .accepting = false, .expected = "disk nearly full"},
         TroubleCase{.name = "draining", .state = "draining", .expected = "draining"},
+        TroubleCase{.name = "damaged",
+                    .accepting = false,
+                    .state = "damaged",
+                    .expected = "data is damaged: in 000012.log"},
         TroubleCase{.name = "backlog_without_function",
                     .configured = false,
                     .backlog = 1,

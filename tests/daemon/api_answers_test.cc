@@ -280,6 +280,15 @@ TEST(DeadLetters, AListHasRowsAndOneHasItsPayloadToo) {
   EXPECT_EQ(text_of(out), with_id("", text + R"(,"Payload":b"abc",)" + kAttempts));
 }
 
+TEST(Payload, ComesWithTheNamesOfItsEvent) {
+  storage::EventRecord record;
+  record.id = kEvent;
+  record.payload = "abc";
+  std::string out;
+  append_payload(out, kMsgid, record, ledger_of_tests());
+  EXPECT_EQ(text_of(out), with_id("", R"(,"FunctionName":"resize","Payload":b"abc")"));
+}
+
 // --- the daemon ------------------------------------------------------------
 
 config::Settings settings_of_tests() {
@@ -370,6 +379,20 @@ TEST(Status, TellsAllThatTheCoreAndTheShellKnow) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text;
   }
   EXPECT_EQ(text.find("forgotten"), std::string::npos);
+}
+
+TEST(Status, OfADamagedBoxTellsTheDamageAndAcceptsNothing) {
+  core::Lifecycle core{recovered_of_tests(), kBox, settings_of_tests(), 1};
+  core.space_measured(UINT64_MAX);
+  StatusReport report;
+  report.damage = "in 000012.log at byte 4711";
+  std::string out;
+  append_status(out, kMsgid, report, core, Moment{});
+  const std::string text = text_of(out);
+  for (const char* part : {R"("State":"damaged",)", R"("Accepting":false,"Refusal":"in 000012.log)",
+                           R"(,"Damage":"in 000012.log at byte 4711"})"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text;
+  }
 }
 
 }  // namespace

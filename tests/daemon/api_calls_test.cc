@@ -83,6 +83,7 @@ const std::map<std::string, Row>& rows() {
                            map.text("ReceiptHandle", to_receipt(kMessage, kBox));
                          }}},
       {"ListQueues", {Role::group, 12, nothing}},
+      {"GetEventPayload", {Role::admin, 13, one_event}},
   };
   return rows;
 }

@@ -103,6 +103,7 @@ constexpr std::array kLimits{
     Limit{"ListEvents", "MaxItems", false, 1, 1000},
     Limit{"ListEvents", "Marker", false, 1, 128},
     Limit{"CancelEvent", "RequestId", true, 36, 36},
+    Limit{"GetEventPayload", "RequestId", true, 36, 36},
     Limit{"ListDeadLetters", "FunctionName", false, 1, 64},
     Limit{"ListDeadLetters", "MaxItems", false, 1, 1000},
     Limit{"ListDeadLetters", "Marker", false, 1, 128},

@@ -1,0 +1,142 @@
+#include "daemon/open_store.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+#include <random>
+#include <utility>
+
+#include "daemon/damage.h"
+#include "daemon/damaged_service.h"
+#include "daemon/log.h"
+#include "daemon/service.h"
+#include "daemon/state_directory.h"
+#include "storage/base/crash_point.h"
+#include "storage/keys.h"
+#include "storage/pages.h"
+#include "storage/rocks/rocks_store.h"
+
+namespace holdfast::daemon {
+namespace {
+
+using storage::RocksStore;
+
+// More than these are for --verify to list.
+constexpr size_t kEventsLoggedMax = 20;
+
+// What both kinds of daemon begin with.
+struct Beginning {
+  Clock clock;
+  core::Lifecycle core;
+};
+
+Result<std::unique_ptr<Beginning>> begin_with(RocksStore& store,
+                                              const config::Settings& settings) {
+  Result<storage::Recovered> recovered = storage::load_recovered(store);
+  if (!recovered) return recovered.error();
+  std::random_device entropy;
+  const storage::BoxTag box{entropy() & storage::kBoxTagMax};
+  const uint64_t seed = (uint64_t{entropy()} << 32) | entropy();
+  auto beginning = std::unique_ptr<Beginning>(new Beginning{
+      Clock{recovered->state.clock, read_kernel_clocks(), settings.daemon.dark_time_ages},
+      core::Lifecycle{*recovered, box, settings, seed}});
+  const storage::Seq cutoff = beginning->core.ledger().state().history_cutoff;
+  if (Result<> dropped = store.drop_below(storage::Family::history, storage::history_key(cutoff));
+      !dropped) {
+    return dropped.error();
+  }
+  return beginning;
+}
+
+ExitCode give_up(const Error& error) {
+  spdlog::critical("{}", error.what);
+  return exit_code_of(error);
+}
+
+ExitCode give_up_socket(const Error& error) {
+  spdlog::critical("{}", error.what);
+  return ExitCode::socket;
+}
+
+ExitCode serve(RocksStore& store, const config::Settings& settings,
+               const std::string& config_path, int spawner_fd) {
+  const auto begun = std::chrono::steady_clock::now();
+  Result<std::unique_ptr<Beginning>> beginning = begin_with(store, settings);
+  if (!beginning) return give_up(beginning.error());
+  const auto loaded =
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun);
+  uv::Loop loop;
+  Service service{{loop, store, (*beginning)->core, std::move((*beginning)->clock), settings,
+                   config_path, spawner_fd, loaded + store.open_report().duration}};
+  Result<ExitCode> ended = service.run();
+  return ended ? *ended : give_up_socket(ended.error());
+}
+
+ExitCode serve_damaged(RocksStore& store, const config::Settings& settings,
+                       const std::string& refusal, const std::string& events) {
+  Result<std::unique_ptr<Beginning>> beginning = begin_with(store, settings);
+  if (!beginning) return give_up(beginning.error());
+  api::StatusReport report;
+  report.version = HOLDFAST_VERSION;
+  report.pid = getpid();
+  report.started_wall = from_ms<WallTime>(read_kernel_clocks().wall_ms);
+  report.recovery_duration = store.open_report().duration;
+  report.wal_audit = store.open_report().audit.sentence;
+  report.damage = events.empty() ? refusal : refusal + ". " + events;
+  uv::Loop loop;
+  DamagedService service{{loop, store, (*beginning)->core, std::move((*beginning)->clock),
+                          settings, std::move(report), refusal}};
+  Result<ExitCode> ended = service.run();
+  return ended ? *ended : give_up_socket(ended.error());
+}
+
+// Acknowledged data is damaged. Only a database that cannot even be read ends the daemon.
+ExitCode open_and_show(storage::OpenOptions options, const config::Settings& settings,
+                       const Error& damage) {
+  spdlog::critical("{}", damage.what);
+  options.read_only = true;
+  Result<std::unique_ptr<RocksStore>> store = RocksStore::open(options);
+  if (!store) {
+    spdlog::critical("it cannot even be opened for reading: {}. Copy the state directory away, "
+                     "look at the disk, restore a backup",
+                     store.error().what);
+    return ExitCode::damaged;
+  }
+  const storage::OpenReport& report = (*store)->open_report();
+  std::string events;
+  if (report.audit.verdict == storage::WalVerdict::damaged) {
+    const Result<storage::Loss> loss =
+        storage::salvage_wal(**store, report.audit, options.directory);
+    spdlog::critical("acknowledged data is damaged in {}. {}",
+                     place_of_damage(report, options.directory),
+                     loss ? summary_of(*loss) : loss.error().what);
+    if (loss) {
+      for (const std::string& line : lines_of(*loss, kEventsLoggedMax)) spdlog::critical(line);
+      events = summary_of(*loss);
+    }
+    spdlog::critical("to see all of it: stop the daemon, run `holdfastd --verify {}`",
+                     settings.daemon.state_directory);
+  }
+  spdlog::critical("{}", remedy_of_damage());
+  return serve_damaged(**store, settings, refusal_of_damage(report, options.directory), events);
+}
+
+}  // namespace
+
+ExitCode open_and_serve(const config::Settings& settings, const std::string& config_path,
+                        int spawner_fd) {
+  storage::OpenOptions options;
+  options.directory = database_of(settings.daemon.state_directory);
+  options.on_warning = [](std::string_view text) { spdlog::warn("rocksdb: {}", text); };
+  Result<std::unique_ptr<RocksStore>> store = RocksStore::open(options);
+  if (!store) {
+    if (store.error().code != Errc::corrupt) return give_up(store.error());
+    return open_and_show(std::move(options), settings, store.error());
+  }
+  spdlog::info("{}", (*store)->open_report().audit.sentence);
+  crash_point("after_open");
+  return serve(**store, settings, config_path, spawner_fd);
+}
+
+}  // namespace holdfast::daemon
