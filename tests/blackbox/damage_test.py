@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 
 import harness
@@ -155,6 +156,22 @@ class DamageTest(harness.BoxTest):
         for _ in range(2):  # the second start is like the first
             self.expect_read_only(path + " at byte ")
 
+    def test_systemd_hears_that_the_box_is_up_and_damaged(self):
+        box = self.box
+        path = self.damage_the_middle()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(box.path("notify"))
+            systemd.settimeout(harness.DEADLINE_S)
+            clean = box.environment()
+            box.environment = lambda: {**clean, "NOTIFY_SOCKET": box.path("notify")}
+            box.start()
+            heard = []
+            while not any(line.startswith("STATUS=DAMAGED") for line in heard):
+                heard.append(systemd.recv(4096).decode())
+            self.assertIn("READY=1", heard)
+            self.assertIn(path, heard[-1])
+            self.assertEqual(box.stop(), 0)
+
     def test_the_only_log_is_deleted_and_the_side_file_knows(self):
         os.remove(self.log_with_events())
         self.expect_read_only("where the end of the log is missing")
@@ -228,6 +245,16 @@ class DamageTest(harness.BoxTest):
         for one in unnamed:
             self.assertLess(stretch.group(1), one)
             self.assertLess(one, stretch.group(2))
+
+    def test_verify_names_a_table_file_that_does_not_check_out(self):
+        box = self.box
+        box.start()  # which moves all that the log held into tables
+        box.kill()
+        table = max(glob.glob(box.path("state", "db", "*.sst")), key=os.path.getsize)
+        self.flip(table, os.path.getsize(table) // 3)
+        run = self.expect_unchanged("--verify", box.state_path, code=6)
+        self.assertIn(os.path.basename(table), run.stdout)
+        self.assertIn("Restore a backup", run.stdout)
 
     def test_verify_refuses_a_box_that_runs_and_a_folder_that_is_none(self):
         box = self.box
