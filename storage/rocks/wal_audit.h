@@ -9,7 +9,8 @@
 // Reason  Only the last batch can be torn; and a recovery that was itself cut short
 //         goes on in a new log from where the tear was.
 //
-// Rule    Anything else is damage, also a gap between two intact batches.
+// Rule    Anything else is damage, also a gap between two intact batches, or between the
+//         table files and the first batch.
 // Reason  The intact batch was written after the bad one had been synced.
 //
 //    Result<AuditReport> audit = audit_wal("/var/lib/holdfast/db");

@@ -83,12 +83,14 @@ Result<bool> WalStream::read_records(LogReader& reader) {
 // Whether the stream may go on with this batch; if not, the verdict is final.
 bool WalStream::fits(const OpenBatch& batch) {
   const std::optional<uint64_t> sequence = sequence_of(batch.header);
-  // Behind a bad spot its log is given up, so here this batch starts a later log. Any
-  // sequence may come first of all, if nothing is wrong. If the very first batch of the
-  // oldest log was torn, the batches before it were all in table files by then.
+  // Behind a bad spot its log is given up, so here this batch starts a later log. If the
+  // very first batch of the oldest log was torn, those before it were all in table files.
+  // The first of all may repeat what is in them, but leaves nothing out.
   if (expected_) {
     if (*sequence == *expected_) return true;
-  } else if (!suspect_ || (sequence_in_tables_ && *sequence == *sequence_in_tables_ + 1)) {
+  } else if (suspect_) {
+    if (sequence_in_tables_ && *sequence == *sequence_in_tables_ + 1) return true;
+  } else if (!sequence_in_tables_ || *sequence <= *sequence_in_tables_ + 1) {
     return true;
   }
   suspect(batch.offset);

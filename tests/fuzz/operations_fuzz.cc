@@ -197,6 +197,7 @@ void check_call(const GetEvent& call) {
   check_event(call.event);
   check_length(call.wait, wire::kWaitSecondsMax);
 }
+void check_call(const GetEventPayload& call) { check_event(call.event); }
 void check_call(const ListEvents& call) {
   check_function(call.filter.function);
   check_rows(call.rows_max);
