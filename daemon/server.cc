@@ -113,6 +113,24 @@ bool Server::shed_largest_input() {
   return true;
 }
 
+void Server::mark_progress() {
+  for (auto& [id, entry] : sessions_) entry.session->mark_progress();
+}
+
+std::optional<uv::Peer> Server::close_most_stalled() {
+  Session* most = nullptr;
+  size_t bytes = 0;
+  for (auto& [id, entry] : sessions_) {
+    if (entry.session->unsent_bytes_stalled() <= bytes) continue;
+    bytes = entry.session->unsent_bytes_stalled();
+    most = entry.session.get();
+  }
+  if (most == nullptr) return std::nullopt;
+  const uv::Peer peer = most->peer();
+  most->close();
+  return peer;
+}
+
 void Server::close_all() {
   listener_.reset();
   while (!sessions_.empty()) sessions_.begin()->second.session->close();

@@ -23,6 +23,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -59,6 +60,11 @@ class Server {
   // Gives up the largest unfinished request of all and the connection it came by;
   // false when none is larger than a small one.
   bool shed_largest_input();
+
+  // Closes the connection for which most waits of those that took nothing since
+  // mark_progress(), and tells whose it was; nothing when there is none.
+  void mark_progress();
+  std::optional<uv::Peer> close_most_stalled();
 
   // Holds for present connections as well, but closes none of them.
   void set_limits(const config::LimitSettings& limits);

@@ -112,14 +112,24 @@ bool Service::memory_is_short() const {
   return memory_bytes() > settings_.limits.memory_max / 4 * 3;
 }
 
-// While memory is short nobody is read from, so requests that came in part can hold it
-// for ever. The largest of them are given up when that has lasted a second.
+// While memory is short nobody is read from, so requests that came in part, and replies
+// that nobody reads, can hold it for ever. When that has lasted a second, the largest of
+// them are given up.
 void Service::relieve_memory() {
   const bool was_short = std::exchange(memory_was_short_, memory_is_short());
-  if (!was_short || !memory_was_short_) return;
-  while (memory_is_short() && server_->shed_largest_input()) {
-    spdlog::warn("memory_max: gave up a connection with an unfinished request");
+  if (was_short) {
+    while (memory_is_short() && server_->shed_largest_input()) {
+      spdlog::warn("memory_max: gave up a connection with an unfinished request");
+    }
+    while (memory_is_short()) {
+      const std::optional<uv::Peer> peer = server_->close_most_stalled();
+      if (!peer) break;
+      spdlog::warn("memory_max: closed the connection of pid {} (uid {}), which does not read "
+                   "its replies",
+                   peer->pid, peer->uid);
+    }
   }
+  server_->mark_progress();
 }
 
 uint64_t Service::memory_bytes() const { return server_->memory_bytes() + runner_.memory_bytes(); }

@@ -124,11 +124,22 @@ void Session::flush() {
   count_memory();
 }
 
-size_t Session::unsent_bytes() const { return output_.size() + stream_->bytes_unwritten(); }
+size_t Session::unsent_bytes() const {
+  return phase_ == Phase::closed ? 0 : output_.size() + stream_->bytes_unwritten();
+}
+
+void Session::mark_progress() {
+  marked_sent_bytes_ = sent_bytes();
+  marked_unsent_ = unsent_bytes() > 0;
+}
+
+size_t Session::unsent_bytes_stalled() const {
+  return marked_unsent_ && sent_bytes() == marked_sent_bytes_ ? unsent_bytes() : 0;
+}
 
 bool Session::reads_too_slowly() {
-  const uint64_t sent_bytes = appended_bytes_ - unsent_bytes();
-  while (!reply_ends_.empty() && reply_ends_.front() <= sent_bytes) reply_ends_.pop_front();
+  const uint64_t sent = sent_bytes();
+  while (!reply_ends_.empty() && reply_ends_.front() <= sent) reply_ends_.pop_front();
   return !reply_ends_.empty() && appended_bytes_ - reply_ends_.front() > limits_.unread_bytes_max;
 }
 

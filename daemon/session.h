@@ -14,6 +14,11 @@
 // Reason  Somebody who never reads must not hold our memory; yet one large reply
 //         is no sign of that, and would close every connection it is sent on.
 //
+// Rule    unsent_bytes_stalled() tells what waits for a client that took nothing since the
+//         last mark_progress().
+// Reason  The rule above spares the reply that is being sent, however long that takes. A
+//         few clients that stop reading may do so until memory is short, and no longer.
+//
 // Rule    Bytes that are no request are answered at once; the connection closes
 //         when the requests before them are answered. Until then what else arrives
 //         is read and thrown away.
@@ -89,6 +94,13 @@ class Session {
 
   void set_requests_in_flight_max(uint32_t limit) { limits_.requests_in_flight_max = limit; }
 
+  // Replies that are not wholly in the kernel's hands.
+  size_t unsent_bytes() const;
+
+  // From here on progress is measured; the bytes that wait, if none has gone out since.
+  void mark_progress();
+  size_t unsent_bytes_stalled() const;
+
   // Input of which no whole request has been made yet.
   size_t input_bytes() const { return reader_.buffered_bytes(); }
 
@@ -114,7 +126,7 @@ class Session {
   void refuse(const wire::Fault& fault);
   void append(std::string_view bytes);
   void read_or_rest();
-  size_t unsent_bytes() const;
+  uint64_t sent_bytes() const { return appended_bytes_ - unsent_bytes(); }
   bool reads_too_slowly();
   void count_memory();
 
@@ -137,6 +149,8 @@ class Session {
   std::string output_;
   uint64_t appended_bytes_ = 0;      // in the whole life of the session
   std::deque<uint64_t> reply_ends_;  // appended_bytes_ after each reply not wholly sent
+  uint64_t marked_sent_bytes_ = 0;   // sent_bytes() at the last mark_progress()
+  bool marked_unsent_ = false;       // whether anything waited then
 
   size_t& memory_total_;
   size_t memory_counted_ = 0;  // what memory_total_ holds of this session

@@ -1,6 +1,7 @@
 """Clients that are broken or mean: each is told once and closed, and the others are served."""
 
 import contextlib
+import os
 import random
 import socket
 
@@ -240,6 +241,24 @@ class HostileTest(harness.BoxTest):
         everything = {"QueueName": "q", "MaxNumberOfMessages": 10, "VisibilityTimeout": 0}
         self.slow_reader_is_closed("ReceiveMessage", everything, 1000)
         self.assertEqual(self.other.call("ListQueues")["Queues"][0]["Messages"], 60)
+
+    def test_many_clients_that_read_none_of_a_few_answers_stop_nobody(self):
+        box = self.box
+        box.function("bad", "exit 1", retry={"retries": 0})
+        self.start()
+        dead = box.event("bad", b"x" * 1000000)
+        box.ended(dead)
+        for _ in range(16):
+            deaf = box.client()
+            for _ in range(5):  # no more than a client may leave unread
+                deaf.send("GetDeadLetter", RequestId=dead)
+        self.other.socket.settimeout(15)
+        told = f"closed the connection of pid {os.getpid()} (uid {os.geteuid()}), which does "
+        told += "not read its replies"
+        harness.wait_for(lambda: told in box.log(), "the log to name who does not read", 15)
+        self.others_are_served()
+        reader = box.client()
+        self.assertEqual(len(reader.call("GetDeadLetter", RequestId=dead)["Payload"]), 1000000)
 
     def test_events_of_a_client_that_does_not_read_are_not_lost(self):
         self.start()

@@ -353,6 +353,32 @@ TEST_F(ServerTest, OneReplyLargerThanTheLimitIsDelivered) {
   EXPECT_TRUE(closed_.empty());
 }
 
+TEST_F(ServerTest, OfThoseThatTookNothingSinceTheMarkTheOneWithMostUnsentIsClosed) {
+  start();
+  Client reader{path_}, less{path_}, most{path_};
+  reader.send(request(4));
+  less.send(request(2));
+  most.send(request(3));
+  ASSERT_TRUE(until([&] { return asked_.size() == 3; }));
+  SessionId sessions[5];  // by msgid, which is also the size in MiB
+  for (const Asked& asked : asked_) {
+    sessions[asked.request.msgid] = asked.session;
+    server_->reply(asked.session, reply_of(asked.request.msgid << 20));
+  }
+  server_->flush_touched();
+  EXPECT_FALSE(server_->close_most_stalled()) << "nothing has been marked yet";
+  server_->mark_progress();
+  EXPECT_TRUE(until([&] { return reader.received().size() > 1u << 20; }));
+  const std::optional<uv::Peer> peer = server_->close_most_stalled();
+  ASSERT_TRUE(peer);
+  EXPECT_EQ(peer->pid, getpid());
+  EXPECT_EQ(closed_, std::vector{sessions[3]});
+  EXPECT_TRUE(server_->close_most_stalled());
+  EXPECT_EQ(closed_.back(), sessions[2]);
+  EXPECT_FALSE(server_->close_most_stalled()) << "the reader goes on";
+  EXPECT_TRUE(until([&] { return reader.received().size() == 4u << 20; }));
+}
+
 TEST_F(ServerTest, RepliesThatGatherBehindASlowWriteFollowInOrder) {
   start();
   Client client{path_};
