@@ -1,5 +1,6 @@
 #include "daemon/server.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -134,6 +135,12 @@ std::optional<uv::Peer> Server::close_most_stalled() {
 void Server::close_all() {
   listener_.reset();
   while (!sessions_.empty()) sessions_.begin()->second.session->close();
+}
+
+bool Server::all_sent() const {
+  return std::all_of(sessions_.begin(), sessions_.end(), [](const auto& entry) {
+    return entry.second.session->unsent_bytes() == 0;
+  });
 }
 
 // Called in the middle of some call of the session, which therefore lives on until

@@ -69,9 +69,10 @@ class Server {
   // Holds for present connections as well, but closes none of them.
   void set_limits(const config::LimitSettings& limits);
 
-  // Ends the socket and all sessions. Call flush_touched() first; what a client
-  // has no room for then is lost.
+  // Ends the socket and all sessions. What has not been sent by then is lost: see
+  // all_sent().
   void close_all();
+  bool all_sent() const;
 
   size_t connections_count() const { return sessions_.size(); }
   size_t memory_bytes() const { return memory_bytes_; }

@@ -21,6 +21,8 @@ namespace holdfast::daemon {
 namespace {
 
 constexpr Duration kHousekeepingInterval = std::chrono::seconds{1};
+// How long a drain that is over waits for clients to read their replies.
+constexpr Duration kLastRepliesTimeMax = std::chrono::seconds{2};
 
 World world_of(FrontDesk& desk, std::function<void(core::StartAttempt&&)> start,
                std::function<void(const core::StopAttempt&)> stop,
@@ -68,6 +70,7 @@ Service::Service(ServiceParts parts)
                                     core_.attempts_running());
                        engine_.absorb(core_.drain_expired(engine_.moment()));
                      }),
+      last_replies_(loop_, [this] { last_replies_given_up_ = true; }),
       terminate_(loop_, SIGTERM, [this] { drain(); }),
       interrupt_(loop_, SIGINT, [this] { drain(); }),
       hangup_(loop_, SIGHUP, [this] { reload(); }) {}
@@ -210,6 +213,14 @@ void Service::drain() {
 void Service::stop_if_drained() {
   if (!core_.draining() || !core_.idle() || !engine_.settled()) return;
   server_->flush_touched();
+  if (!server_->all_sent() && !last_replies_given_up_) {
+    if (!std::exchange(last_replies_awaited_, true)) {
+      drain_timeout_.disarm();
+      last_replies_.arm(kLastRepliesTimeMax);
+    }
+    return;
+  }
+  if (!server_->all_sent()) spdlog::warn("stopping: clients that do not read lose replies");
   server_->close_all();
   loop_.stop();
 }

@@ -2,7 +2,8 @@
 // and answers systemd and signals:
 //
 //    SIGTERM, SIGINT  drain: new events are refused, running attempts finish up to
-//                     drain_timeout, the rest are ended and recorded; then run() returns
+//                     drain_timeout, the rest are ended and recorded; when the clients
+//                     have read their replies, or some seconds later, run() returns
 //    SIGHUP           reload: functions, queues and limits; a bad file changes nothing
 //
 // Ownership  main()'s; borrows loop and store. Threads  the loop's.
@@ -76,6 +77,7 @@ class Service {
   uv::Prepare before_blocking_;
   uv::Timer second_;
   uv::Timer drain_timeout_;
+  uv::Timer last_replies_;  // armed once a drain waits for nothing else
   uv::Signal terminate_;
   uv::Signal interrupt_;
   uv::Signal hangup_;
@@ -90,6 +92,8 @@ class Service {
   uint64_t disk_free_bytes_ = 0;
   bool accepting_ = true;
   bool memory_was_short_ = false;  // a second ago
+  bool last_replies_awaited_ = false;
+  bool last_replies_given_up_ = false;
   ExitCode exit_code_ = ExitCode::success;
 };
 

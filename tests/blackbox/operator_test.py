@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import subprocess
+import time
 import tomllib
 import unittest
 
@@ -264,6 +265,34 @@ class DrainTest(harness.BoxTest):
         answer = box.clients[-1].reply(asked)
         self.assertEqual(answer["FunctionError"], "Unhandled")
         self.assertEqual(json.loads(answer["Payload"])["errorType"], "Interrupted")
+
+    def test_a_caller_gets_the_whole_of_a_large_result_before_the_daemon_stops(self):
+        box = self.box
+        box.function("big", "note started; wait_for gate; head -c 5000000 /dev/zero",
+                     timeout="60s", result_bytes_max=6000000)
+        box.start(daemon={"drain_timeout": "60s"})
+        caller = box.client()
+        asked = caller.send("Invoke", FunctionName="big")
+        box.noted("started")
+        box.process.send_signal(signal.SIGTERM)
+        box.touch("gate")
+        self.assertEqual(len(caller.reply(asked)["Payload"]), 5000000)
+        self.assertEqual(box.process.wait(harness.DEADLINE_S), 0)
+
+    def test_a_client_that_does_not_read_keeps_no_daemon_from_stopping(self):
+        box = self.box
+        box.function("big", "head -c 5000000 /dev/zero", timeout="60s", result_bytes_max=6000000)
+        box.start()
+        deaf = box.client()
+        deaf.send("Invoke", FunctionName="big")
+        harness.wait_for(
+            lambda: box.clients[0].call("GetStatus")["MemoryBytes"] > 4000000,
+            "the result to wait for its reader",
+        )
+        begun = time.monotonic()
+        self.assertEqual(box.stop(), 0)
+        self.assertLess(time.monotonic() - begun, 15)
+        self.assertIn("clients that do not read lose replies", box.log())
 
     def test_an_idle_daemon_stops_at_once_and_forgets_nothing(self):
         box = self.box
