@@ -165,7 +165,8 @@ struct LimitSettings {  // [reload] except memory_max
   static constexpr Range<Duration> kHistoryAge{60s, 365 * 24h};
   static constexpr Range<uint32_t> kInterruptions{0, 100};
 
-  // Client connections at once; a further one gets one error and is closed.
+  // Client connections at once; a further one gets one error and is closed. Lowered
+  // where the process may not have so many descriptors (machine.h).
   uint32_t connections_max = 1024;
 
   // Requests of one connection that wait for their answer; further ones stay
@@ -173,7 +174,7 @@ struct LimitSettings {  // [reload] except memory_max
   uint32_t requests_in_flight_max = 1024;
 
   // Attempts running at once on the whole box, shared round-robin among functions.
-  // 0: four for each processor.
+  // 0: four for each processor. Takes three descriptors each.
   uint32_t attempts_running_max = 0;
 
   // Memory for requests, payloads and outputs in motion, beside RocksDB's own

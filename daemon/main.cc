@@ -6,6 +6,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "config/load.h"
 #include "config/print.h"
@@ -13,6 +15,7 @@
 #include "daemon/accept_command.h"
 #include "daemon/exit_code.h"
 #include "daemon/log.h"
+#include "daemon/machine.h"
 #include "daemon/notify.h"
 #include "daemon/open_store.h"
 #include "daemon/service.h"
@@ -35,7 +38,11 @@ ExitCode check_config(const std::string& path) {
     std::fprintf(stderr, "%s\n", settings.error().what.c_str());
     return ExitCode::config;
   }
-  for (const std::string& warning : config::warnings(*settings)) {
+  std::vector<std::string> warnings = config::warnings(*settings);
+  for (std::string& warning : config::fit(*settings, this_machine())) {
+    warnings.push_back(std::move(warning));
+  }
+  for (const std::string& warning : warnings) {
     std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }
   std::fputs(config::to_toml(*settings).c_str(), stdout);
@@ -55,8 +62,11 @@ ExitCode run(const std::string& config_path) {
     std::fprintf(stderr, "%s\n", settings.error().what.c_str());
     return ExitCode::config;
   }
-  resolve_attempts_running_max(*settings);
   start_log(settings->daemon.log_level);
+  const rlimit descriptors = raise_descriptors();
+  for (const std::string& warning : config::fit(*settings, this_machine())) {
+    spdlog::warn("{}", warning);
+  }
   const std::string& directory = settings->daemon.state_directory;
   Result<spawner::Fd> lock = take_state_directory(directory);
   if (!lock) {
@@ -64,7 +74,8 @@ ExitCode run(const std::string& config_path) {
     return exit_code_of(lock.error());
   }
   notify_status("waiting for handlers of an earlier daemon");
-  Result<spawner::Launched> spawner = spawner::launch_spawner(directory);
+  Result<spawner::Launched> spawner = spawner::launch_spawner(
+      directory, spawner::SpawnerProgram{.descriptors = descriptors});
   if (!spawner) {
     spdlog::critical("{}", spawner.error().what);
     return exit_code_of(spawner.error());

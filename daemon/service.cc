@@ -4,7 +4,6 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <thread>
 #include <utility>
 
 #include "config/load.h"
@@ -13,6 +12,7 @@
 #include "daemon/free_space.h"
 #include "daemon/handler_environment.h"
 #include "daemon/log.h"
+#include "daemon/machine.h"
 #include "daemon/notify.h"
 #include "storage/base/check.h"
 #include "storage/base/crash_point.h"
@@ -241,7 +241,9 @@ void Service::reload() {
   settings.daemon.state_directory = settings_.daemon.state_directory;
   settings.daemon.dark_time_ages = settings_.daemon.dark_time_ages;
   settings.limits.memory_max = settings_.limits.memory_max;
-  resolve_attempts_running_max(settings);
+  for (const std::string& warning : config::fit(settings, this_machine())) {
+    spdlog::warn("{}", warning);
+  }
   settings_ = std::move(settings);
   set_log_level(settings_.daemon.log_level);
   server_->set_limits(settings_.limits);
@@ -273,12 +275,6 @@ api::StatusReport Service::report() {
   report.recovery_duration = recovery_duration_;
   report.wal_audit = store_.open_report().audit.sentence;
   return report;
-}
-
-void resolve_attempts_running_max(config::Settings& settings) {
-  if (settings.limits.attempts_running_max > 0) return;
-  settings.limits.attempts_running_max =
-      4 * std::max<uint32_t>(std::thread::hardware_concurrency(), 1);
 }
 
 }  // namespace holdfast::daemon

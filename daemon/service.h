@@ -97,7 +97,4 @@ class Service {
   ExitCode exit_code_ = ExitCode::success;
 };
 
-// Zero means four for each processor.
-void resolve_attempts_running_max(config::Settings& settings);
-
 }  // namespace holdfast::daemon

@@ -36,6 +36,7 @@ constexpr int kCannotExecStatus = 127;
   if (number > 3) ::close_range(3, number - 1, 0);
   ::close_range(number + 1, ~0u, 0);
 
+  if (program.descriptors) ::setrlimit(RLIMIT_NOFILE, &*program.descriptors);
   const std::string kept_text = std::to_string(kept);
   char* const argv[] = {
       const_cast<char*>(program.name.c_str()), const_cast<char*>(program.option.c_str()),

@@ -14,8 +14,10 @@
 //            end_all_descendants() (processes.h), then stop.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 
 #include "daemon/spawner/fd.h"
@@ -34,6 +36,8 @@ struct SpawnerProgram {
   std::string path = "/proc/self/exe";
   std::string name = "holdfastd";
   std::string option = "--spawner";
+  // RLIMIT_NOFILE of it and of the handlers; the caller's own if not said.
+  std::optional<rlimit> descriptors = std::nullopt;
 };
 
 Result<Launched> launch_spawner(const std::string& state_directory,

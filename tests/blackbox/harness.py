@@ -83,6 +83,7 @@ class Box:
         self.log_path = self.path("daemon.log")
         self.state_path = self.path("state")
         self.process = None
+        self.run_by = []  # words before holdfastd's own command line
         self.clients = []
         self.settings = {
             "daemon": {"state_directory": self.state_path, "drain_timeout": "5s"},
@@ -152,7 +153,7 @@ class Box:
         """A holdfastd, not waited for. It dies with this process, too."""
         with open(self.log_path, "ab") as log:
             return subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", HOLDFASTD]
+                ["setpriv", "--pdeathsig", "KILL", *self.run_by, HOLDFASTD]
                 + ["--config", config_path or self.config_path],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -282,6 +282,28 @@ class HostileTest(harness.BoxTest):
         self.connections(3)
         self.assertIn("Pid", self.box.client().call("GetStatus"))
 
+    def test_more_connections_than_descriptors_do_not_bring_the_daemon_down(self):
+        box = self.box
+        box.run_by = ["prlimit", "--nofile=512:512"]
+        box.start()
+        self.assertIn("limits.connections_max: lowered to 208", box.log())  # 512 - 256 - 48
+        for _ in range(600):
+            box.client()
+        box.clients.append(box.clients.pop(0))  # the one that speaks
+        for _ in range(200):
+            last = box.event("echo", b"x" * 100000)
+        self.assertEqual(box.ended(last)["State"], "succeeded")
+
+    def test_the_daemon_takes_all_descriptors_and_its_handlers_keep_theirs(self):
+        box = self.box
+        box.run_by = ["prlimit", "--nofile=300:4000"]
+        box.function("limits", "ulimit -Sn; ulimit -Hn")
+        box.start()
+        self.assertNotIn("lowered", box.log())
+        with open(f"/proc/{box.process.pid}/limits", encoding="ascii") as limits:
+            self.assertRegex(limits.read(), r"Max open files\s+4000\s+4000")
+        self.assertEqual(box.invoke("limits")["Payload"], b"300\n4000\n")
+
     def test_requests_beyond_the_most_in_flight_wait_unread(self):
         self.start(limits={"requests_in_flight_max": 4})
         event = self.other.call(
