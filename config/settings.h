@@ -177,8 +177,9 @@ struct LimitSettings {  // [reload] except memory_max
   // 0: four for each processor. Takes three descriptors each.
   uint32_t attempts_running_max = 0;
 
-  // Memory for requests, payloads and outputs in motion, beside RocksDB's own
-  // (about 32 MB). At three quarters the daemon stops reading from clients.
+  // Memory for what is in motion, beside RocksDB's own (about 32 MB). Half of it is for
+  // requests and replies: beyond that the daemon stops reading from clients. The other
+  // half is for payloads and results of running attempts: beyond that none is started.
   uint64_t memory_max = 64u << 20;
 
   // Disk that stays free: an event is accepted only while the free space less what

@@ -130,7 +130,19 @@ void AttemptProcess::take_output(std::string_view bytes) {
     end_because(core::ResultTooLarge{result_bytes_max_});
     return;
   }
+  make_room(result_.size() + bytes.size());
   result_ += bytes;
+}
+
+// Doubles as a string does, but not beyond what may come: the attempt was started because
+// so much was free. A new string, because an old one cannot be told to double no more.
+void AttemptProcess::make_room(size_t result_bytes) {
+  if (result_bytes <= result_.capacity()) return;
+  std::string larger;
+  larger.reserve(std::min<uint64_t>(std::max(result_bytes, 2 * result_.size()),
+                                    result_bytes_max_));
+  larger += result_;
+  result_.swap(larger);
 }
 
 void AttemptProcess::take_log(std::string_view bytes) {

@@ -68,7 +68,8 @@ class AttemptProcess {
   core::AttemptReport ended(const spawner::Ended& ended);
   core::AttemptReport never_started(core::CannotStart reason);
 
-  // Payload not yet fed, and what the handler has written.
+  // Payload not yet fed, and room for what the handler has written: never more than it
+  // may write.
   uint64_t memory_bytes() const;
 
  private:
@@ -83,6 +84,7 @@ class AttemptProcess {
   void end_because(core::Outcome verdict);
   void time_is_up();
   void take_output(std::string_view bytes);
+  void make_room(size_t result_bytes);
   void take_log(std::string_view bytes);
   core::Outcome outcome_of(const spawner::Ended& ended);
 

@@ -96,6 +96,12 @@ void FrontDesk::send_when_durable(const Caller& caller, std::string bytes) {
   engine_.when_durable([this, caller, bytes = std::move(bytes)] { send(caller, bytes); });
 }
 
+void FrontDesk::call_started(core::Ticket ticket, size_t payload_bytes) {
+  const auto caller = callers_.find(ticket);
+  if (caller == callers_.end()) return;
+  if (Session* session = server_->find(caller->second.session)) session->hand_over(payload_bytes);
+}
+
 void FrontDesk::reply(core::Reply&& reply) {
   const std::optional<Caller> caller = dismiss(reply.ticket);
   CHECK(caller.has_value());  // every ticket is answered once

@@ -24,6 +24,9 @@ class FrontDesk final : public Desk {
   // `report` gathers what only the service knows, for GetStatus.
   FrontDesk(Engine& engine, std::function<api::StatusReport()> report);
 
+  // The payload of this call is an attempt's now, and counts there.
+  void call_started(core::Ticket ticket, size_t payload_bytes);
+
   void reply(core::Reply&& reply);
   void view(const core::ViewEvent& view);
 

@@ -111,8 +111,10 @@ void Service::turn_over() {
   stop_if_drained();
 }
 
+// Sessions have one half of memory_max. Attempts have the other, and the core starts none
+// that would not fit: they must not stop the reading for as long as they run.
 bool Service::memory_is_short() const {
-  return memory_bytes() > settings_.limits.memory_max / 4 * 3;
+  return server_->memory_bytes() > settings_.limits.memory_max / 2;
 }
 
 // While memory is short nobody is read from, so requests that came in part, and replies
@@ -141,6 +143,7 @@ void Service::start_attempt(core::StartAttempt&& start) {
   const uint64_t handle = next_handle_++;
   attempts_.emplace(handle, Attempt{start.event, start.attempt});
   handles_[start.event.seq] = handle;
+  if (start.caller) desk_.call_started(*start.caller, start.payload->size());
   AttemptStart attempt;
   attempt.handle = handle;
   attempt.argv = start.settings->command;

@@ -1,5 +1,6 @@
 #include "daemon/session.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <variant>
@@ -105,6 +106,11 @@ void Session::append_reply(std::string_view bytes) {
   } else {
     count_memory();
   }
+}
+
+void Session::hand_over(size_t bytes) {
+  in_flight_bytes_ -= std::min(bytes, in_flight_bytes_);
+  count_memory();
 }
 
 void Session::append(std::string_view bytes) {

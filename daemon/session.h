@@ -78,6 +78,9 @@ class Session {
   // One encoded reply: one request less in flight.
   void append_reply(std::string_view bytes);
 
+  // Bytes of a request in flight that somebody else counts from now on.
+  void hand_over(size_t bytes);
+
   // Sends what was appended, unless an earlier write still waits: then it follows
   // by itself.
   void flush();

@@ -141,7 +141,9 @@ void Lifecycle::start(Step& step, Function& function, Running running, const Mom
   }
   step.effects.push_back(StartAttempt{running.event, running.spent.attempt, running.type,
                                       function.name, running.settings, payload_of(running.record),
-                                      running.record->idempotency_key, deadline});
+                                      running.record->idempotency_key, deadline,
+                                      is_event ? std::nullopt
+                                               : std::optional{running.callers.front()}});
   (is_event ? function.events_running : function.calls_running) += 1;
   running_bytes_ += memory_of(running.record, *running.settings);
   const Seq seq = running.event.seq;

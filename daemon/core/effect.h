@@ -103,6 +103,7 @@ struct StartAttempt {
   std::shared_ptr<const std::string> payload;
   std::string idempotency_key;
   WallTime deadline_wall;
+  std::optional<Ticket> caller = std::nullopt;  // of a synchronous call
 };
 struct StopAttempt {
   EventId event;

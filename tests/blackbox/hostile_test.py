@@ -282,6 +282,25 @@ class HostileTest(harness.BoxTest):
         self.connections(3)
         self.assertIn("Pid", self.box.client().call("GetStatus"))
 
+    def test_running_handlers_and_their_memory_make_nobody_wait(self):
+        box = self.box
+        box.function("fat", "head -c 4400000 /dev/zero; note started; wait_for gate",
+                     timeout="60s", result_bytes_max=4600000, concurrency_max=16)
+        box.function("fed", "cat >/dev/null; note started; wait_for gate", timeout="60s",
+                     concurrency_max=16)
+        for function, count, payload in (("fat", 7, b""), ("fed", 6, b"x" * 6000000)):
+            with self.subTest(function):
+                self.start()
+                callers = [box.client() for _ in range(count)]
+                for caller in callers:
+                    caller.send("Invoke", FunctionName=function, Payload=payload)
+                box.noted("started", count)
+                self.other.socket.settimeout(10)
+                hello = {"FunctionName": "hello", "InvocationType": "Event"}
+                self.assertEqual(self.other.call("Invoke", **hello)["StatusCode"], 202)
+                box.kill()
+                os.unlink(box.path("notes"))
+
     def test_more_connections_than_descriptors_do_not_bring_the_daemon_down(self):
         box = self.box
         box.run_by = ["prlimit", "--nofile=512:512"]

@@ -107,6 +107,18 @@ class RunnerTest : public ::testing::Test {
   int spawners_lost_ = 0;
 };
 
+TEST_F(RunnerTest, AResultTakesNoMoreMemoryThanItMayHave) {
+  AttemptStart start = shell(1, "head -c 4400000 /dev/zero; sleep 30");
+  start.result_bytes_max = 4'600'000;
+  const uint64_t result_bytes_max = start.result_bytes_max;
+  runner_->start(std::move(start));
+  ASSERT_TRUE(run_until(loop_, [&] { return runner_->memory_bytes() >= 4'400'000; }));
+  run_for(50ms);
+  EXPECT_LE(runner_->memory_bytes(), result_bytes_max + 1024);
+  runner_->stop(1);
+  run();
+}
+
 struct OutcomeCase {
   const char* name;
   const char* script;
