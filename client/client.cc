@@ -72,6 +72,7 @@ Client& Client::operator=(Client&& other) noexcept {
   reader_ = std::move(other.reader_);
   writable_ = other.writable_;
   lost_ = std::move(other.lost_);
+  told_ = std::move(other.told_);
   return *this;
 }
 
@@ -127,9 +128,14 @@ Answer<Ticket<RawReply>> Client::send_bytes(uint32_t msgid, std::string_view byt
       read_replies();
     } else if (errno != EINTR) {
       writable_ = false;
+      read_replies();  // it may have said why it closes
     }
   }
   if (!bytes.empty()) {
+    if (told_) {
+      return Failure{FailureKind::unreachable, told_->type,
+                     "the request was not sent: " + told_->message, EPIPE};
+    }
     return Failure{FailureKind::unreachable, "",
                    "the connection is lost, the request was not sent: " +
                        lost_.value_or("the daemon has closed it"),
@@ -208,6 +214,7 @@ void Client::take_reply(wire::Reply reply) {
   auto* error = std::get_if<wire::CallError>(&reply.answer);
   if (open_.erase(reply.msgid) == 0) {
     if (error == nullptr) return lose("a reply came that nobody asked for");
+    told_ = *error;
     return lose("the daemon closed the connection: " + error->type + ": " + error->message);
   }
   if (error == nullptr) {

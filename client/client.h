@@ -122,6 +122,7 @@ class Client {
   wire::ReplyReader reader_;
   bool writable_ = true;             // false: a write failed, replies may still come
   std::optional<std::string> lost_;  // why no further reply can come
+  std::optional<wire::CallError> told_;  // what the daemon said of it, to no request
 };
 
 }  // namespace holdfast::client

@@ -165,8 +165,9 @@ struct LimitSettings {  // [reload] except memory_max
   static constexpr Range<Duration> kHistoryAge{60s, 365 * 24h};
   static constexpr Range<uint32_t> kInterruptions{0, 100};
 
-  // Client connections at once; a further one gets one error and is closed. Lowered
-  // where the process may not have so many descriptors (machine.h).
+  // Client connections at once; a further one gets one error and is closed. Root and the
+  // daemon's own user get eight more. Lowered where the process may not have so many
+  // descriptors (machine.h).
   uint32_t connections_max = 1024;
 
   // Requests of one connection that wait for their answer; further ones stay

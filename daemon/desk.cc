@@ -13,8 +13,7 @@ void Desk::take(SessionId session, const wire::Request& request) {
   const Caller caller{session, request.msgid};
   const Session* from = server_->find(session);
   CHECK(from != nullptr);
-  const uid_t uid = from->peer().uid;
-  const api::Role role = uid == 0 || uid == geteuid() ? api::Role::admin : api::Role::group;
+  const api::Role role = is_admin(from->peer()) ? api::Role::admin : api::Role::group;
   auto decoded = api::decode(request, role, ledger_);
   if (const auto* error = std::get_if<wire::CallError>(&decoded)) {
     send(caller, *error);

@@ -44,6 +44,7 @@ class Desk {
   void send(const Caller& caller, const Reply& reply);
 
   const core::Ledger& ledger() const { return ledger_; }
+  Server& server() { return *server_; }
 
  private:
   const core::Ledger& ledger_;

@@ -99,7 +99,7 @@ void FrontDesk::send_when_durable(const Caller& caller, std::string bytes) {
 void FrontDesk::call_started(core::Ticket ticket, size_t payload_bytes) {
   const auto caller = callers_.find(ticket);
   if (caller == callers_.end()) return;
-  if (Session* session = server_->find(caller->second.session)) session->hand_over(payload_bytes);
+  if (Session* session = server().find(caller->second.session)) session->hand_over(payload_bytes);
 }
 
 void FrontDesk::reply(core::Reply&& reply) {

@@ -42,7 +42,8 @@ void Server::set_limits(const config::LimitSettings& limits) {
 }
 
 void Server::welcome(std::unique_ptr<uv::Stream> client) {
-  if (sessions_.size() >= connections_max_) return turn_away(*client);
+  const size_t most = connections_max_ + (is_admin(client->peer()) ? kAdminConnections : 0);
+  if (sessions_.size() >= most) return turn_away(*client);
   last_id_ = last_id_.next();
   Entry entry{std::make_unique<Session>(
       last_id_, std::move(client), SessionLimits{requests_in_flight_max_}, on_request_,

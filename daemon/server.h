@@ -15,6 +15,9 @@
 // Rule    A connection beyond connections_max gets one error and is closed.
 // Reason  A client that waits unanswered cannot tell a full daemon from a dead one.
 //
+// Rule    Root and the daemon's own user get kAdminConnections more than that.
+// Reason  Whoever has to find out why all connections are taken must get in.
+//
 // Ownership  main()'s, destroyed before the loop. Not to be destroyed, nor asked to
 //            close_all(), inside its own callbacks.
 // Threads    The loop's.
@@ -33,6 +36,8 @@
 #include "daemon/uv/timer.h"
 
 namespace holdfast::daemon {
+
+inline constexpr uint32_t kAdminConnections = 8;
 
 class Server {
  public:

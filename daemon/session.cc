@@ -1,5 +1,7 @@
 #include "daemon/session.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -9,6 +11,8 @@
 #include "storage/base/match.h"
 
 namespace holdfast::daemon {
+
+bool is_admin(const uv::Peer& peer) { return peer.uid == 0 || peer.uid == geteuid(); }
 
 Session::Session(SessionId id, std::unique_ptr<uv::Stream> stream, const SessionLimits& limits,
                  OnRequest on_request, OnClosed on_closed, size_t& memory_total)

@@ -55,6 +55,9 @@ using SessionId = Strong<struct SessionIdTag, uint64_t>;
 
 inline constexpr size_t kUnreadBytesMax = 4u << 20;
 
+// Root, and the daemon's own user.
+bool is_admin(const uv::Peer& peer);
+
 struct SessionLimits {
   uint32_t requests_in_flight_max;
   size_t unread_bytes_max = kUnreadBytesMax;

@@ -69,6 +69,7 @@ std::string advice(const Context& context, const Failure& failure) {
     case ENAMETOOLONG:
       return "the path of a socket has at most 107 bytes";
     case EPIPE:
+      if (!failure.type.empty()) return "";  // it has said why
       return "holdfastd may have been restarted: repeat the command";
     default:
       return "see: systemctl status holdfast";

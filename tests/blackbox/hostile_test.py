@@ -4,6 +4,8 @@ import contextlib
 import os
 import random
 import socket
+import subprocess
+import unittest
 
 import msgpack
 
@@ -269,18 +271,32 @@ class HostileTest(harness.BoxTest):
             lambda: self.other.call("GetStatus")["Ended"] == 50, "all its events to end"
         )
 
-    def test_one_connection_too_many_is_told_so(self):
+    @unittest.skipUnless(harness.is_root(), "only root can become somebody else")
+    def test_one_connection_too_many_is_told_so_and_root_still_gets_in(self):
         self.start(limits={"connections_max": 4})
         self.connections(2)
-        more = [self.box.client() for _ in range(2)]
-        self.connections(4)
-        ((msgid, error, _),) = self.box.client().replies_until_closed()
+        with harness.as_nobody():
+            more = [self.box.client() for _ in range(2)]
+            self.connections(4)
+            ((msgid, error, _),) = self.box.client().replies_until_closed()
         self.assertEqual((msgid, error["Type"]), (0, "TooManyRequestsException"))
         self.assertIn("connections_max", error["Message"])
         self.others_are_served()
+        run = [harness.HOLDFAST, "--socket", self.box.socket_path]
+        words = {"capture_output": True, "text": True, "timeout": harness.DEADLINE_S,
+                 "check": False, "cwd": "/"}
+        nobody = subprocess.run([*run, "invoke", "hello"], user=harness.NOBODY, group=harness.NOBODY,
+                                extra_groups=[], **words)
+        self.assertIn("connections_max", nobody.stderr)
+        self.assertNotIn("restarted", nobody.stderr)
+        self.assertIn(nobody.returncode, (4, 5), nobody)
+        root = subprocess.run([*run, "status"], **words)
+        self.assertEqual(root.returncode, 0, root)
         more[0].close()
         self.connections(3)
-        self.assertIn("Pid", self.box.client().call("GetStatus"))
+        with harness.as_nobody():
+            client = self.box.client()
+        self.assertEqual(client.call("Invoke", FunctionName="hello")["StatusCode"], 200)
 
     def test_running_handlers_and_their_memory_make_nobody_wait(self):
         box = self.box

@@ -196,6 +196,24 @@ TEST(Client, StillReadsTheRepliesOfADaemonThatTakesNoMore) {
   EXPECT_EQ(reply->request_id, "first");
 }
 
+TEST(Client, TellsWhatTheDaemonSaidWhenItClosedBeforeTheRequest) {
+  int sockets[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+  Client client{sockets[0]};
+  {
+    Session session{sockets[1]};
+    session.refuse(0, "TooManyRequestsException", "all connections are taken");
+    ::close(sockets[1]);
+  }
+  for (int n = 0; n < 2; ++n) {
+    const auto reply = client.call(InvokeEvent{"f", "", "", 0});
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().kind, FailureKind::unreachable);
+    EXPECT_EQ(reply.error().type, "TooManyRequestsException");
+    EXPECT_EQ(reply.error().message, "the request was not sent: all connections are taken");
+  }
+}
+
 struct NonsenseCase {
   const char* name;
   std::string bytes;
