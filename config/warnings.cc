@@ -1,10 +1,12 @@
 #include "config/warnings.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 #include <system_error>
 
@@ -31,12 +33,25 @@ std::optional<std::string> trouble_with(const std::string& program) {
 
 std::vector<std::string> warnings(const Settings& settings) {
   std::vector<std::string> found;
+  const std::string& group = settings.socket.group;
+  if (!group.empty() && getgrnam(group.c_str()) == nullptr) {
+    found.push_back("socket.group: no group is called " + config::quoted(group) +
+                    " here; the daemon does not start without it");
+  }
+  std::filesystem::path state{settings.daemon.state_directory};
+  if (!state.has_filename()) state = state.parent_path();  // it ended with a slash
+  const std::string parent = state.parent_path().string();
+  if (access(parent.c_str(), F_OK) != 0 && errno == ENOENT) {
+    found.push_back("daemon.state_directory: its parent " + config::quoted(parent) +
+                    " does not exist; the daemon does not start without it");
+  }
   for (const auto& [name, function] : settings.functions) {
     if (function.command.empty()) continue;
     const std::string& program = function.command.front();
     if (const std::optional<std::string> trouble = trouble_with(program)) {
-      found.push_back(to_text(KeyPath{"functions", name, "command"}) + ": " + quoted(program) +
-                      " " + *trouble + "; attempts of this function fail until that is mended");
+      found.push_back(to_text(KeyPath{"functions", name, "command"}) + ": " +
+                      config::quoted(program) + " " + *trouble +
+                      "; attempts of this function fail until that is mended");
     }
   }
   return found;

@@ -6,7 +6,7 @@ namespace holdfast::daemon {
 enum class ExitCode : int {
   success = 0,         // drained
   usage = 2,           // the command line is wrong
-  config = 3,          // the configuration is wrong, or cannot be read
+  config = 3,          // the configuration is wrong, or an owner; or it cannot be read
   in_use = 4,          // another daemon, or its handlers, has the state directory
   storage_failed = 5,  // a write or a read failed: restart, and read what the disk holds
   damaged = 6,         // the database cannot be read; or an offline command found damage

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/directory_access.h"
 #include "daemon/spawner/process_lock.h"
 
 namespace holdfast::daemon {
@@ -52,10 +53,7 @@ Result<> expect_state_directory(const std::string& directory) {
 }  // namespace
 
 Result<spawner::Fd> take_state_directory(const std::string& directory) {
-  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    return Error{Errc::io, "cannot make the state directory " + directory + ": " +
-                               std::strerror(errno) + " (its parent must exist)"};
-  }
+  if (Result<> prepared = prepare_state_directory(directory); !prepared) return prepared.error();
   return wait_for_daemon(directory);
 }
 
@@ -81,7 +79,7 @@ ExitCode exit_code_of(const Error& error) {
   switch (error.code) {
     case Errc::refused: return ExitCode::in_use;
     case Errc::corrupt: return ExitCode::damaged;
-    case Errc::invalid:
+    case Errc::invalid: return ExitCode::config;
     case Errc::not_found:
     case Errc::io:
     case Errc::full: return ExitCode::storage_failed;

@@ -92,8 +92,12 @@ Result<gid_t> gid_of(const std::string& group) {
     text.resize(text.size() * 2);
   }
   if (found != nullptr) return found->gr_gid;
-  if (reason == 0) return Error{Errc::invalid, "no group is called \"" + group + "\""};
-  return failed("cannot look up the group", group, reason);
+  if (reason == 0) {
+    return Error{Errc::invalid, "socket.group: no group is called \"" + group +
+                                    "\" here; make it (groupadd --system " + group +
+                                    "), or name one that exists"};
+  }
+  return failed("socket.group: cannot look up the group", group, reason);
 }
 
 }  // namespace
@@ -125,7 +129,9 @@ Result<std::unique_ptr<Listener>> Listener::listen(Loop& loop, const std::string
   if (!socket->bound) return failed("cannot look at", path, errno);
   // Before the mode: a change of owner may take rights away again.
   if (gid && chown(path.c_str(), static_cast<uid_t>(-1), *gid) != 0) {
-    return failed("cannot give to the group \"" + group + "\" the socket", path, errno);
+    const Error refused = failed("cannot give the socket", path, errno);
+    return Error{refused.code, "socket.group: " + refused.what +
+                                   "; its user must be in the group \"" + group + "\""};
   }
   if (chmod(path.c_str(), mode) != 0) return failed("cannot set the mode of", path, errno);
   if (::listen(socket->fd, kConnectionsWaitingMax) != 0) {

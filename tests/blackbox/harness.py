@@ -301,6 +301,17 @@ def is_root():
     return os.geteuid() == 0
 
 
+def run_as_nobody(words, **more):
+    """What comes of running this as the user nobody. Skips where nobody cannot reach it."""
+    try:
+        return subprocess.run(
+            words, user=NOBODY, group=NOBODY, extra_groups=[], cwd="/", capture_output=True,
+            text=True, timeout=DEADLINE_S, check=False, **more,
+        )
+    except PermissionError as denied:
+        raise unittest.SkipTest(f"nobody cannot run {words[0]}") from denied
+
+
 @contextlib.contextmanager
 def as_nobody():
     """Connections made inside come from the user nobody, as the kernel tells the daemon."""

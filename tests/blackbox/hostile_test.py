@@ -283,14 +283,12 @@ class HostileTest(harness.BoxTest):
         self.assertIn("connections_max", error["Message"])
         self.others_are_served()
         run = [harness.HOLDFAST, "--socket", self.box.socket_path]
-        words = {"capture_output": True, "text": True, "timeout": harness.DEADLINE_S,
-                 "check": False, "cwd": "/"}
-        nobody = subprocess.run([*run, "invoke", "hello"], user=harness.NOBODY, group=harness.NOBODY,
-                                extra_groups=[], **words)
+        nobody = harness.run_as_nobody([*run, "invoke", "hello"])
         self.assertIn("connections_max", nobody.stderr)
         self.assertNotIn("restarted", nobody.stderr)
         self.assertIn(nobody.returncode, (4, 5), nobody)
-        root = subprocess.run([*run, "status"], **words)
+        root = subprocess.run([*run, "status"], capture_output=True, text=True, check=False,
+                              timeout=harness.DEADLINE_S)
         self.assertEqual(root.returncode, 0, root)
         more[0].close()
         self.connections(3)

@@ -77,6 +77,50 @@ class ConfigTest(harness.BoxTest):
         self.assertEqual(box.launch().wait(harness.DEADLINE_S), 7)
         self.assertIn(box.path("nowhere"), box.log())
 
+    def ends_with(self, code, *words):
+        """Starts the daemon with the present settings; it ends, and its last line has words."""
+        box = self.box
+        box.write_config()
+        self.assertEqual(box.launch().wait(harness.DEADLINE_S), code, box.log())
+        for word in words:
+            self.assertIn(word, box.log().splitlines()[-1])
+
+    def test_a_setting_that_does_not_fit_this_box_is_named_with_what_to_do(self):
+        box = self.box
+        box.settings["socket"]["group"] = "nosuchgroup"
+        self.ends_with(7, 'socket.group: no group is called "nosuchgroup"', "groupadd")
+        self.assertIn("warning: socket.group:",
+                      self.holdfastd("--config", box.config_path, "--check-config").stderr)
+        box.settings["socket"]["group"] = ""
+        box.settings["daemon"]["state_directory"] = box.path("no", "such")
+        self.ends_with(5, "daemon.state_directory", "(its parent must exist)")
+        self.assertIn("warning: daemon.state_directory:",
+                      self.holdfastd("--config", box.config_path, "--check-config").stderr)
+        box.touch("file")
+        box.settings["daemon"]["state_directory"] = box.path("file")
+        self.ends_with(3, "daemon.state_directory", "Not a directory")
+        self.assertNotIn("parent must exist", box.log().splitlines()[-1])
+
+    @unittest.skipUnless(harness.is_root(), "only root can become somebody else")
+    def test_a_state_that_belongs_to_somebody_else_is_named_with_its_owner(self):
+        box = self.box
+        box.write_config()
+        os.mkdir(box.state_path, 0o700)
+        start = [harness.HOLDFASTD, "--config", box.config_path]
+        run = harness.run_as_nobody(start, env=box.environment())
+        self.assertEqual(run.returncode, 3, run)
+        for word in ("daemon.state_directory", "belongs to user root", "runs as user nobody",
+                     f"chown -R nobody {box.state_path}"):
+            self.assertIn(word, run.stderr)
+        os.mkdir(os.path.join(box.state_path, "db"))
+        for path in (box.state_path, os.path.join(box.state_path, "db")):
+            os.chown(path, harness.NOBODY, harness.NOBODY)
+        left = os.path.join(box.state_path, "db", "CURRENT")
+        os.close(os.open(left, os.O_CREAT, 0o600))
+        run = harness.run_as_nobody(start, env=box.environment())
+        self.assertEqual(run.returncode, 3, run)
+        self.assertIn(f"{left} belongs to user root", run.stderr)
+
     def test_a_handler_that_does_not_exist_is_a_warning_until_it_is_there(self):
         box = self.box
         program = box.path("bin", "later")

@@ -22,11 +22,18 @@ class Warnings : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(directory_); }
 
   std::vector<std::string> warnings_about(const std::string& program) {
-    Settings settings;
+    Settings settings = plain_;
     settings.functions["resize"].command = {program};
     return warnings(settings);
   }
 
+  static Settings plain() {
+    Settings settings;
+    settings.socket.group = "";
+    return settings;
+  }
+
+  const Settings plain_ = plain();
   const std::filesystem::path directory_ =
       testing::TempDir() + "holdfast_warnings_test_" +
       testing::UnitTest::GetInstance()->current_test_info()->name();
@@ -53,6 +60,25 @@ TEST_F(Warnings, NameAProgramThatDoesNotExist) {
 
 TEST_F(Warnings, NameAProgramThatIsADirectory) {
   EXPECT_THAT(warnings_about(directory_), ElementsAre(HasSubstr("is not a file")));
+}
+
+TEST_F(Warnings, NameAGroupThatDoesNotExist) {
+  Settings settings = plain_;
+  settings.socket.group = "root";
+  EXPECT_THAT(warnings(settings), IsEmpty());
+  settings.socket.group = "nosuchgroup";
+  EXPECT_THAT(warnings(settings),
+              ElementsAre(HasSubstr("socket.group: no group is called \"nosuchgroup\"")));
+}
+
+TEST_F(Warnings, NameAStateDirectoryWithoutAParent) {
+  Settings settings = plain_;
+  settings.daemon.state_directory = directory_ / "state";
+  EXPECT_THAT(warnings(settings), IsEmpty());
+  settings.daemon.state_directory = directory_ / "absent" / "state";
+  EXPECT_THAT(warnings(settings), ElementsAre(testing::AllOf(
+                                      HasSubstr("daemon.state_directory: its parent"),
+                                      HasSubstr("absent\" does not exist"))));
 }
 
 TEST_F(Warnings, NameAProgramBehindAFile) {
