@@ -7,11 +7,18 @@
 
 #include <spdlog/spdlog.h>
 
+#include <string>
+
 #include "config/settings.h"
 
 namespace holdfast::daemon {
 
 void start_log(config::LogLevel level);
+
+// Why the daemon does not even get as far as its log: the bare text for whoever sits at
+// the terminal, or records for the journal.
+void refuse_start(const std::string& reason);
+
 void set_log_level(config::LogLevel level);
 
 }  // namespace holdfast::daemon

@@ -59,7 +59,7 @@ ExitCode accept(const std::string& config_path) {
 ExitCode run(const std::string& config_path) {
   Result<config::Settings> settings = config::load(config_path);
   if (!settings) {
-    std::fprintf(stderr, "%s\n", settings.error().what.c_str());
+    refuse_start(settings.error().what);
     return ExitCode::config;
   }
   start_log(settings->daemon.log_level);

@@ -84,6 +84,7 @@ class Box:
         self.state_path = self.path("state")
         self.process = None
         self.run_by = []  # words before holdfastd's own command line
+        self.variables = {}  # what its environment has beyond the usual
         self.clients = []
         self.settings = {
             "daemon": {"state_directory": self.state_path, "drain_timeout": "5s"},
@@ -147,7 +148,8 @@ class Box:
         environment = {key: os.environ[key] for key in kept if key in os.environ}
         path = os.environ.get("PATH", "/usr/bin:/bin")
         # HOME marks every process that comes of this daemon: see processes().
-        return {**environment, "PATH": path, "HOME": self.folder, "LANG": "C.UTF-8", "TZ": "UTC"}
+        usual = {"PATH": path, "HOME": self.folder, "LANG": "C.UTF-8", "TZ": "UTC"}
+        return {**environment, **usual, **self.variables}
 
     def launch(self, config_path=None):
         """A holdfastd, not waited for. It dies with this process, too."""
