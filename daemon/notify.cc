@@ -32,11 +32,4 @@ void notify_extend_timeout(std::chrono::seconds seconds) {
 
 void notify_alive() { tell("WATCHDOG=1"); }
 
-std::optional<std::chrono::milliseconds> watchdog_interval() {
-  uint64_t usec = 0;
-  if (sd_watchdog_enabled(0, &usec) <= 0) return std::nullopt;
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::microseconds{usec / 3});
-}
-
 }  // namespace holdfast::daemon

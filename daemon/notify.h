@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <string>
 
 namespace holdfast::daemon {
@@ -13,9 +12,7 @@ void notify_stopping();
 void notify_status(const std::string& text);
 // More time for a start that has reason to take long.
 void notify_extend_timeout(std::chrono::seconds seconds);
+// For the watchdog. Comes each second; systemd is not asked how often it wants it.
 void notify_alive();
-
-// How often systemd wants to hear notify_alive(); nothing if it does not watch.
-std::optional<std::chrono::milliseconds> watchdog_interval();
 
 }  // namespace holdfast::daemon
