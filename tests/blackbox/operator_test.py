@@ -121,6 +121,15 @@ class ConfigTest(harness.BoxTest):
         self.assertEqual(run.returncode, 3, run)
         self.assertIn(f"{left} belongs to user root", run.stderr)
 
+    def test_attempts_running_max_is_four_for_each_processor_when_it_is_not_set(self):
+        box = self.box
+        box.settings["limits"]["attempts_running_max"] = 0
+        box.start()
+        expected = 4 * os.cpu_count()
+        self.assertEqual(box.call("GetStatus")["AttemptsRunningMax"], expected)
+        run = self.holdfastd("--config", box.config_path, "--check-config")
+        self.assertEqual(tomllib.loads(run.stdout)["limits"]["attempts_running_max"], expected)
+
     def test_a_handler_that_does_not_exist_is_a_warning_until_it_is_there(self):
         box = self.box
         program = box.path("bin", "later")
