@@ -6,12 +6,18 @@
 // Reason  So a page never shows a dead letter that is already on its way out, and no
 //         row is moved twice.
 //
+// Rule    A redrive stops at the first dead letter that is refused, and the next page
+//         begins with it.
+// Reason  Whoever redrives all must be told that some stayed behind: the next call
+//         answers why.
+//
 // Rule    A redrive is one batch that returns the same event to pending: same request
 //         id, attempt numbers go on, failures and age begin anew.
 //
 // Rule    A redriven event claims its idempotency key again, unless the key expired
 //         and names another event by now.
 // Reason  One key, one event; the newer promise stands.
+#include <algorithm>
 #include <utility>
 
 #include "daemon/core/lifecycle.h"
@@ -57,6 +63,7 @@ Step Lifecycle::dead_letters_loaded(FunctionId id, storage::DeadLetterPage page,
   DeadLetterWork& work = dead_letter_work_.at(id).front();
   work.next = page.next;
   for (storage::LoadedDeadLetter& row : page.rows) {
+    if (work.refused) break;
     if (work.kind == DeadLetterWork::Kind::discard) {
       discard(step, row);
       work.count += 1;
@@ -107,6 +114,8 @@ void Lifecycle::redrive(Step& step, const storage::LoadedDeadLetter& row,
   question.event_bytes = dead.reserved_bytes;
   if (auto refused = core::refuse(question)) {
     work.refused = std::move(refused);
+    // Keys are looked up in any order: the first one that stays is the next.
+    work.next = work.next ? std::min(*work.next, row.key.seq) : row.key.seq;
     return;
   }
   const EventId event{id, dead.lane, row.key.seq};

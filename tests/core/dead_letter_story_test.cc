@@ -96,6 +96,30 @@ TEST_F(DeadLetterTest, AllAreMovedAPageAtATime) {
   EXPECT_SOUND(world);
 }
 
+TEST_F(DeadLetterTest, ARedriveOfAllThatFindsNoRoomStopsThereAndTheNextCallSaysWhy) {
+  for (const char* key : {"", "key"}) {
+    World world{one_function(no_retries())};
+    std::vector<EventId> dead;
+    for (int n = 0; n < 4; ++n) dead.push_back(dead_event(world, std::to_string(n), ""));
+    dead.push_back(dead_event(world, "keyed", key));
+    dead.push_back(dead_event(world, "last", ""));
+    const uint64_t each = core::reserve_for(10, no_retries());
+    world.space_measured(world.settings().limits.disk_free_min + 4 * each + each / 2);
+    const Ticket first = ask(world, core::DeadLetterVerb::redrive);
+    EXPECT_EQ(moved(world, first), 4u);
+    const auto next = world.answer_as<core::DeadLettersMoved>(first)->next;
+    ASSERT_TRUE(next.has_value());
+    EXPECT_EQ(next->first, dead[4].seq);
+    EXPECT_EQ(refusal(world, ask(world, core::DeadLetterVerb::redrive, std::nullopt, next)),
+              core::Refusal::no_space);
+    world.space_measured(UINT64_MAX);
+    const Ticket rest = ask(world, core::DeadLetterVerb::redrive, std::nullopt, next);
+    EXPECT_EQ(moved(world, rest), 2u);
+    EXPECT_FALSE(world.answer_as<core::DeadLettersMoved>(rest)->next.has_value());
+    EXPECT_SOUND(world);
+  }
+}
+
 TEST_F(DeadLetterTest, WhatDiedAfterTheFirstCallIsLeftAlone) {
   const EventId id = dead_event(world_, "cat");
   const std::pair page{storage::Seq{0}, world_.core().ledger().state().next_seq};
