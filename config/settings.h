@@ -183,8 +183,8 @@ struct LimitSettings {  // [reload] except memory_max
   // half is for payloads and results of running attempts: beyond that none is started.
   uint64_t memory_max = 64u << 20;
 
-  // Disk that stays free: an event is accepted only while the free space less what
-  // the accepted ones may still need is above this.
+  // Disk that stays free: events are accepted above it, less what accepted ones may still
+  // need; attempts start above half of it. The database needs some 64 MiB in passing.
   uint64_t disk_free_min = 256u << 20;
 
   // Disk for remembered idempotency keys and their stored answers. When it is full,

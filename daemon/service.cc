@@ -178,6 +178,16 @@ void Service::each_second() {
       spdlog::info("accepting again");
     }
   }
+  const bool starts_wait = core_.starts_wait_for_disk();
+  if (starts_wait != std::exchange(starts_wait_, starts_wait)) {
+    if (starts_wait) {
+      spdlog::error("attempts wait for disk space: {} MiB free, half of disk_free_min is {} MiB. "
+                    "Free disk space; they go on alone",
+                    disk_free_bytes_ >> 20, core::start_floor(core_.settings().limits) >> 20);
+    } else {
+      spdlog::info("attempts start again");
+    }
+  }
   if (const auto failure = store_.failure()) {
     storage_failed(*failure);
     return;
@@ -196,9 +206,11 @@ std::string Service::status_line() const {
     dead_letters += record.dead_letters;
   }
   const auto refusal = core_.refusal();
-  return fmt::format("{}: {} waiting, {} running, {} dead letters",
-                     core_.draining() ? "draining"
-                                      : (refusal ? "NOT ACCEPTING, disk full" : "serving"),
+  const char* state = "serving";
+  if (refusal) state = "NOT ACCEPTING, disk full";
+  if (core_.starts_wait_for_disk()) state = "NOT ACCEPTING, attempts wait for disk space";
+  if (core_.draining()) state = "draining";
+  return fmt::format("{}: {} waiting, {} running, {} dead letters", state,
                      backlog, core_.attempts_running(), dead_letters);
 }
 

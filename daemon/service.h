@@ -91,6 +91,7 @@ class Service {
   uint64_t next_handle_ = 1;
   uint64_t disk_free_bytes_ = 0;
   bool accepting_ = true;
+  bool starts_wait_ = false;  // for disk space
   bool memory_was_short_ = false;  // a second ago
   bool last_replies_awaited_ = false;
   bool last_replies_given_up_ = false;

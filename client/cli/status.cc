@@ -19,7 +19,10 @@ void show_summary(const msgpack::object& status) {
   fields.add(
       {"Accepting", is_true(status, "Accepting") ? "yes" : "no: " + text_field(status, "Refusal")});
   fields.add({"Attempts running", number_field(status, "AttemptsRunning") + " of " +
-                                      number_field(status, "AttemptsRunningMax")});
+                                      number_field(status, "AttemptsRunningMax") +
+                                      (is_true(status, "StartsWaitForDisk")
+                                           ? ", others wait for disk space"
+                                           : "")});
   fields.add({"Connections", number_field(status, "Connections")});
   fields.add({"Disk free", bytes_field(status, "DiskFreeBytes") + " (at least " +
                                bytes_field(status, "DiskFreeMinBytes") + ", reserved " +

@@ -39,6 +39,10 @@ std::vector<std::string> find_trouble(const msgpack::object& status) {
   } else if (!is_true(status, "Accepting")) {
     trouble.push_back("new events are refused: " + text_field(status, "Refusal"));
   }
+  if (is_true(status, "StartsWaitForDisk")) {
+    trouble.push_back("attempts wait for disk space: free some, discard dead letters, or receive "
+                      "and delete messages");
+  }
   if (state != "running" && state != "damaged") {
     trouble.push_back("the daemon is " + text_field(status, "State"));
   }

@@ -17,15 +17,10 @@
 #include <optional>
 
 #include "config/settings.h"
+#include "daemon/core/disk_room.h"
 #include "daemon/core/effect.h"
 
 namespace holdfast::core {
-
-// The disk as last measured, and what was written since.
-struct Space {
-  uint64_t free_bytes = UINT64_MAX;  // before the first measurement: not known, not full
-  uint64_t written_bytes = 0;        // accepted since; the next measurement shows it
-};
 
 // What deciding needs to know; gathered by the caller, so that this stays a table.
 struct AdmitQuestion {

@@ -8,7 +8,8 @@
 // Reason  Their callers are told "busy" at once; they cannot wait in a backlog.
 //
 // Rule    An event that grew too old ends also where nothing may start: without its
-//         function in the configuration, or with all slots taken.
+//         function in the configuration, or with all slots taken. Not while the disk
+//         is short, because its ending writes: start_gate.cc.
 #include <algorithm>
 #include <utility>
 
@@ -36,6 +37,8 @@ Step Lifecycle::finish(Step step, const Moment& moment) {
   }
   dispatch(step, moment);
   queues_.resume(step, moment);
+  space_.written_bytes += bytes_written(step.batch);
+  if (!has_disk()) disk_was_short_ = true;
   touched_.insert(first.begin(), first.end());
   for (FunctionId id : std::exchange(touched_, {})) {
     Function& function = backlog_.at(id);
@@ -56,7 +59,7 @@ bool Lifecycle::has_memory() const {
 }
 
 void Lifecycle::dispatch(Step& step, const Moment& moment) {
-  while (!draining_ && has_event_slot() && has_memory()) {
+  while (!draining_ && has_event_slot() && has_memory() && has_disk()) {
     Function* function = backlog_.next_ready();
     if (function == nullptr) return;
     touch(*function);
@@ -100,12 +103,13 @@ void Lifecycle::resolve_claims(Step& step, Function& function, const Moment& mom
   }
 }
 
-// False when a drain or a reload came between the claim and its record.
+// False when a drain, a reload or a full disk came between the claim and its record.
 bool Lifecycle::leaves_backlog(const Function& function, const Claim& claim,
                                const Moment& moment) const {
-  return may_start(function) || !claim.cancels.empty() ||
-         expired(claim.spent, event_age_max(function), settings_.limits.interruptions_max,
-                 moment.lit);
+  if (!claim.cancels.empty()) return true;
+  return has_disk() && (may_start(function) ||
+                        expired(claim.spent, event_age_max(function),
+                                settings_.limits.interruptions_max, moment.lit));
 }
 
 // All of them, from the back, so that the window stays before the claims.
@@ -220,6 +224,7 @@ Duration Lifecycle::event_age_max(const Function& function) const {
 
 void Lifecycle::expire_blocked(Step& step, Function& function, const Moment& moment) {
   if (may_start(function) && function.has_event_slot()) return;  // dispatch sees to it
+  if (!has_disk()) return;
   const Duration age_max = event_age_max(function);
   const auto old = [&](LitPoint age_from) { return moment.lit >= age_from + age_max; };
   while (function.claims() < kExpiringMax && !function.fresh.empty() &&
@@ -244,7 +249,7 @@ void Lifecycle::rearm(Function& function, const Moment& moment) {
   // What cannot start now may grow too old. The first of each order is looked at: it
   // is the oldest fresh one, and the longest due one.
   const bool blocked = !may_start(function) || !function.has_event_slot();
-  if (blocked && function.claims() < kExpiringMax) {
+  if (blocked && has_disk() && function.claims() < kExpiringMax) {
     const Duration age_max = event_age_max(function);
     const auto expires = [&](LitPoint age_from) {
       return moment.now + std::max(Duration{1}, age_from + age_max - moment.lit);
@@ -265,6 +270,7 @@ Step Lifecycle::ticked(const Moment& moment) {
   while (!await_ends_.empty() && await_ends_.begin()->first <= moment.now) {
     await_over(step, await_ends_.begin()->second);
   }
+  open_gate();
   sweep(step, moment);
   return finish(std::move(step), moment);
 }
@@ -275,6 +281,7 @@ std::optional<TimePoint> Lifecycle::next_wakeup() const {
     if (!at || candidate < *at) at = candidate;
   };
   if (queues_.can_resume()) sooner(TimePoint{});  // at once
+  if (disk_was_short_ && has_disk()) sooner(TimePoint{});
   if (!await_ends_.empty()) sooner(await_ends_.begin()->first);
   if (ledger_.state().idempotency_bytes > 0 && !sweeping_from_) sooner(sweep_at_);
   return at;

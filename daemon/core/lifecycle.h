@@ -16,6 +16,7 @@
 // Where the rules are:
 //   submit.cc        admission, idempotency keys, synchronous calls
 //   dispatch.cc      what starts next, and when to look again
+//   start_gate.cc    what holds starts back: the disk
 //   attempts.cc      an attempt starts, ends; retry or ending
 //   ending.cc        the outcome batch: all an ended event leaves behind, in one write
 //   cancel.cc        cancelling and awaiting events
@@ -149,6 +150,8 @@ class Lifecycle {
   const RecoveryCounts& recovery() const { return recovery_; }
   // Why an event without a key would be refused now for want of disk, or nothing.
   std::optional<Refused> refusal() const;
+  // The disk is too full for attempts to start.
+  bool starts_wait_for_disk() const;
 
   // Recomputes every index and counter that can be; tests call it after each step.
   void verify() const;
@@ -164,6 +167,7 @@ class Lifecycle {
     std::vector<storage::AttemptRecord> attempts;  // earlier ones, all on disk
     std::shared_ptr<const config::FunctionSettings> settings;
     WallTime started_wall;
+    uint64_t outcome_bytes = 0;   // most that its end writes
     std::string payload_hash;     // of a keyed call
     std::vector<Ticket> callers;  // of a synchronous call
     std::vector<Ticket> cancels;
@@ -232,6 +236,10 @@ class Lifecycle {
   bool has_memory() const;
   bool may_start(const Function& function) const { return function.settings && !draining_; }
 
+  // start_gate.cc
+  bool has_disk() const;
+  void open_gate();
+
   // submit.cc
   void decide(Step& step, Submission submission, const storage::IdempotencyRecord* known,
               const std::optional<storage::IdempotencyRecord>& replaced, const Moment& moment);
@@ -298,6 +306,8 @@ class Lifecycle {
   std::vector<std::pair<storage::RunningKey, storage::RunningRecord>> unsettled_;
   std::map<Seq, Running> running_;
   uint64_t running_bytes_ = 0;  // payloads and the room for results
+  uint64_t outcome_bytes_ = 0;  // of all that run
+  bool disk_was_short_ = false;
   size_t claims_ = 0;
   uint32_t slots_max_ = 0;
   std::set<FunctionId> touched_;

@@ -154,6 +154,11 @@ std::optional<Refused> Lifecycle::refuse_submission(const Function& function,
   const config::FunctionSettings& settings = *function.settings;
   if (submission.type == InvocationType::synchronous) {
     if (submission.dry_run) return std::nullopt;
+    if (!has_disk()) {
+      return Refused{Refusal::no_space,
+                     "the disk is too full for any attempt to start (half of disk_free_min): free "
+                     "disk space; service resumes alone"};
+    }
     if (!function.has_call_slot()) {
       return Refused{Refusal::busy, "all " + std::to_string(settings.concurrency_max) +
                                         " slots of the function are taken (concurrency_max); "
@@ -219,7 +224,6 @@ void Lifecycle::accept(Step& step, Function& function, Submission submission,
   storage::StateRecord& state = ledger_.change();
   state.accepted += 1;
   state.reserved_bytes += event->reserved_bytes;
-  space_.written_bytes += event->payload.size() + kAcceptedBytes;
 
   if (event->delayed) {
     storage::Spent spent;

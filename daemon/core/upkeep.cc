@@ -148,7 +148,6 @@ Step Lifecycle::message_sent(Ticket ticket, QueueId queue,
     step.effects.push_back(Reply{ticket, std::move(*refused)});
     return finish(std::move(step), moment);
   }
-  space_.written_bytes += storage::charged_bytes_of_message(*message);
   const Seq seq = queues_.send(step, queue, std::move(message), moment.now + delay);
   step.effects.push_back(Reply{ticket, Sent{seq}});
   return finish(std::move(step), moment);
@@ -225,14 +224,17 @@ void Lifecycle::verify() const {
   backlog_.verify();
   queues_.verify();
   uint64_t bytes = 0;
+  uint64_t outcome_bytes = 0;
   std::map<FunctionId, std::pair<uint32_t, uint32_t>> running;
   for (const auto& [seq, attempt] : running_) {
     CHECK(attempt.event.seq == seq);
     bytes += attempt.record->payload.size() + attempt.settings->result_bytes_max;
+    outcome_bytes += attempt.outcome_bytes;
     auto& [events, calls] = running[attempt.event.function];
     (attempt.type == storage::InvocationType::event ? events : calls) += 1;
   }
   CHECK(bytes == running_bytes_);
+  CHECK(outcome_bytes == outcome_bytes_);
   size_t claims = 0;
   for (const auto& [id, function] : backlog_.functions()) {
     claims += function.claims();

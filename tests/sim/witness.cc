@@ -46,7 +46,8 @@ std::string name_of(const EventId& id) {
   return std::to_string(id.function.value) + "/" + std::to_string(id.seq.value);
 }
 
-Witness::Witness(const config::Settings& settings) : checker_(rules_of(settings)) {}
+Witness::Witness(const config::Settings& settings)
+    : checker_(rules_of(settings)), limits_(settings.limits) {}
 
 test::Hooks Witness::hooks() {
   test::Hooks hooks;
@@ -80,6 +81,9 @@ void Witness::stepped(const core::Step& step) {
   for (const Mutation& mutation : step.batch.mutations) mix(mutation.index());
   for (const core::Effect& effect : step.effects) mix(effect.index());
   if (world_ == nullptr) return;  // the first boot
+  for (const core::Effect& effect : step.effects) {
+    if (const auto* start = std::get_if<core::StartAttempt>(&effect)) check_start(*start);
+  }
   StepContents contents;
   std::vector<const PutHistory*> endings;
   const BoxTag box = world_->core().ledger().box();
@@ -95,6 +99,12 @@ void Witness::stepped(const core::Step& step) {
     }
   }
   for (const PutHistory* ending : endings) check_ending(contents, *ending);
+}
+
+void Witness::check_start(const core::StartAttempt& start) {
+  if (world_->free_bytes() < limits_.disk_free_min / 2) {
+    complain(name_of(start.event) + ": an attempt starts although the disk is too full");
+  }
 }
 
 void Witness::check_ending(const StepContents& step, const PutHistory& ending) {

@@ -39,6 +39,7 @@ class Witness {
     std::map<storage::EventId, size_t> records;
   };
   void stepped(const core::Step& step);
+  void check_start(const core::StartAttempt& start);
   void check_ending(const StepContents& step, const storage::PutHistory& ending);
   void durable(const storage::Batch& batch);
   void started(const core::StartAttempt& start);
@@ -47,6 +48,7 @@ class Witness {
   int64_t now() const { return to_ms(world_->moment().lit); }
 
   test::HistoryChecker checker_;
+  config::LimitSettings limits_;
   test::World* world_ = nullptr;
   std::map<storage::Seq, std::set<test::SeenRoute>> routes_;  // by ending
   std::vector<std::string> complaints_;

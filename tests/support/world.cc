@@ -89,6 +89,7 @@ bool World::boot(std::optional<Darkness> darkness) {
   const std::optional<storage::Batch> in_doubt = std::exchange(in_doubt_, std::nullopt);
   if (in_doubt_kept && hooks_.on_durable) hooks_.on_durable(*in_doubt);
   if (hooks_.on_opened) hooks_.on_opened(*store_, wrong);
+  lifecycle_->space_measured(free_bytes_);
   take(lifecycle_->started(moment_));
   return true;
 }

@@ -111,7 +111,12 @@ class World {
   void tick_if_due();
   void drain();
   void drain_expired();
-  void space_measured(uint64_t free_bytes) { core().space_measured(free_bytes); }
+  // Stays measured so, also across a crash.
+  void space_measured(uint64_t free_bytes) {
+    free_bytes_ = free_bytes;
+    core().space_measured(free_bytes);
+  }
+  uint64_t free_bytes() const { return free_bytes_; }
 
   // --- the committer: begin, then the disk has it, then the loop hears of it
   bool may_begin_commit() const;
@@ -189,6 +194,7 @@ class World {
   storage::Store* store_ = nullptr;
   std::unique_ptr<core::Lifecycle> lifecycle_;
   Moment moment_;
+  uint64_t free_bytes_ = UINT64_MAX;
   uint64_t last_ticket_ = 0;
   uint64_t steps_ = 0;
   uint32_t verify_interval_ = 1;

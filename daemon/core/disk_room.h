@@ -1,0 +1,53 @@
+// DiskRoom: the disk as it was measured, what a step writes to it, and what the end of
+// an attempt may write at most.
+//
+// Four things need room, and each stops at a floor of its own:
+//
+//   above disk_free_min     events, messages and calls are taken (admit.h)
+//   above half of it        attempts start, and events end because they are old
+//   above a quarter of it   messages are handed out, which writes them anew
+//   below                   what runs may end, and what gives room back is done: messages
+//                           are deleted, dead letters discarded, events cancelled
+//
+// Reason  Whatever begins leaves room for what must end. A write that finds no room
+//         stops the daemon, and the next start finds none either.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "config/settings.h"
+#include "storage/batch.h"
+
+namespace holdfast::core {
+
+// The disk as last measured, and what was written since: the next measurement shows it.
+struct Space {
+  uint64_t free_bytes = UINT64_MAX;  // before the first measurement: not known, not full
+  uint64_t written_bytes = 0;
+
+  uint64_t left() const { return free_bytes < written_bytes ? 0 : free_bytes - written_bytes; }
+};
+
+// Above it attempts start.
+inline uint64_t start_floor(const config::LimitSettings& limits) {
+  return limits.disk_free_min / 2;
+}
+// Above it messages are handed out.
+inline uint64_t hand_out_floor(const config::LimitSettings& limits) {
+  return limits.disk_free_min / 4;
+}
+
+// What the rows of a batch take, keys and framing estimated.
+uint64_t bytes_written(const storage::Batch& batch);
+
+// What attempts take in the row that keeps them.
+uint64_t bytes_of(const std::vector<storage::AttemptRecord>& attempts);
+
+// Most that the end of this attempt writes, in all rows together. `earlier` are the
+// attempts before it.
+uint64_t outcome_bytes_max(const storage::EventRecord& event, storage::InvocationType type,
+                           const std::vector<storage::AttemptRecord>& earlier,
+                           const config::FunctionSettings& settings);
+
+}  // namespace holdfast::core

@@ -1,0 +1,161 @@
+// Stories of a disk that fills up: what stops at which floor, and what goes on.
+#include "tests/core/story.h"
+
+namespace holdfast::test {
+namespace {
+
+constexpr uint64_t kMiB = 1u << 20;
+
+config::Settings small_disk(config::FunctionSettings function = function_settings()) {
+  config::Settings settings = one_function(std::move(function));
+  settings.limits.disk_free_min = 16 * kMiB;
+  return settings;
+}
+
+class StartGateTest : public testing::Test {
+ protected:
+  World world_{small_disk()};
+};
+
+TEST_F(StartGateTest, BelowHalfOfTheFloorNothingStartsAndItGoesOnByItself) {
+  world_.space_measured(64 * kMiB);
+  const EventId fresh = accepted(world_, event_of("fresh", {}, 1s));
+  const EventId due = accepted(world_, event_of("due", {}, 2s));
+  world_.space_measured(8 * kMiB - 1);
+  EXPECT_TRUE(world_.core().starts_wait_for_disk());
+  pass(world_, 10s);
+  EXPECT_TRUE(world_.handlers().empty());
+  EXPECT_EQ(world_.core().next_wakeup(), std::nullopt);  // and nobody asks again and again
+  world_.space_measured(8 * kMiB);
+  EXPECT_FALSE(world_.core().starts_wait_for_disk());
+  pass(world_, 0s);
+  EXPECT_EQ(attempt_of(world_, fresh), 1u);
+  EXPECT_EQ(attempt_of(world_, due), 0u);  // the other's end has its room first
+  finish(world_, fresh, core::Succeeded{});
+  world_.space_measured(8 * kMiB);
+  pass(world_, 0s);
+  EXPECT_EQ(attempt_of(world_, due), 1u);
+  EXPECT_SOUND(world_);
+}
+
+TEST_F(StartGateTest, WhatRunsEndsAndItsRetryWaits) {
+  const EventId id = accepted(world_, event_of("cat"));
+  world_.space_measured(0);
+  finish(world_, id, core::Exited{1});
+  pass(world_, 1h);
+  EXPECT_EQ(attempt_of(world_, id), 0u);
+  EXPECT_EQ(view(world_, id).state, storage::ViewState::pending);
+  world_.space_measured(UINT64_MAX);
+  pass(world_, 0s);
+  EXPECT_EQ(attempt_of(world_, id), 2u);
+}
+
+TEST_F(StartGateTest, WhatIsWrittenBetweenTwoMeasurementsCounts) {
+  world_.space_measured(26 * kMiB);
+  config::Settings settings = world_.settings();
+  settings.functions["f"].concurrency_max = 100;
+  world_.reload(settings);
+  size_t accepted_count = 0;
+  for (int n = 0; n < 30; ++n) {
+    const Ticket ticket = world_.submit(event_of(std::string(kMiB, 'x'), {}, 1s));
+    world_.settle();
+    accepted_count += world_.accepted(ticket) ? 1 : 0;
+  }
+  EXPECT_EQ(accepted_count, 9u);  // down to 16 MiB, with room for their endings
+  world_.space_measured(8 * kMiB + 200'000);
+  pass(world_, 1s);
+  EXPECT_EQ(world_.handlers().size(), 3u);
+  while (!world_.handlers().empty()) {
+    finish(world_, world_.handlers().begin()->first, core::Succeeded{std::string(60'000, 'r')});
+  }
+  const uint64_t ended = world_.core().ledger().state().ended;
+  EXPECT_GE(ended, 3u);  // while results of 60,000 bytes fit above 8 MiB
+  EXPECT_LE(ended, 4u);
+  EXPECT_SOUND(world_);
+}
+
+TEST_F(StartGateTest, WhatRunsHasItsRoomSetAside) {
+  config::FunctionSettings function = function_settings();
+  function.on_success = "done";
+  function.result_bytes_max = 3 * kMiB;
+  World world{small_disk(function)};
+  for (int n = 0; n < 3; ++n) world.submit(event_of("cat", {}, 1s));
+  world.settle();
+  world.space_measured(14 * kMiB);  // one record of 4 MiB has room, and a second one begins
+  pass(world, 1s);
+  EXPECT_EQ(world.handlers().size(), 2u);
+  EXPECT_FALSE(world.core().starts_wait_for_disk());
+  finish(world, world.handlers().begin()->first, core::Exited{1});
+  EXPECT_EQ(world.handlers().size(), 2u);
+}
+
+TEST_F(StartGateTest, NothingEndsForItsAgeWhileTheDiskIsShort) {
+  config::FunctionSettings function = function_settings();
+  function.concurrency_max = 1;
+  function.event_age_max = 60s;
+  World world{small_disk(function)};
+  const EventId runs = accepted(world, event_of("runs"));
+  const EventId waits = accepted(world, event_of("waits"));
+  world.space_measured(0);
+  pass(world, 1h);
+  EXPECT_EQ(view(world, waits).state, storage::ViewState::pending);
+  world.space_measured(UINT64_MAX);
+  pass(world, 0s);
+  EXPECT_EQ(view(world, waits).ending->condition, storage::Condition::event_age_exceeded);
+  finish(world, runs, core::Succeeded{});
+  EXPECT_SOUND(world);
+}
+
+TEST_F(StartGateTest, ACancelAndADiscardWorkOnAFullDisk) {
+  config::FunctionSettings function = function_settings();
+  function.retry = config::ListedRetry{};
+  World world{small_disk(function)};
+  const EventId dead = accepted(world, event_of("dead"));
+  finish(world, dead, core::Exited{1});
+  const EventId waits = accepted(world, event_of("waits", {}, 1h));
+  world.space_measured(0);
+  const Ticket cancel = world.cancel(waits);
+  core::DeadLettersRequest discard;
+  discard.verb = core::DeadLetterVerb::discard;
+  discard.function = dead.function;
+  const Ticket discarded = world.dead_letters(discard);
+  world.settle();
+  EXPECT_NE(world.answer_as<core::CancelAnswer>(cancel), nullptr);
+  ASSERT_NE(world.answer_as<core::DeadLettersMoved>(discarded), nullptr);
+  EXPECT_EQ(world.answer_as<core::DeadLettersMoved>(discarded)->count, 1u);
+}
+
+TEST_F(StartGateTest, AnEventOnItsWayToItsStartGoesBackWhenTheDiskIsShort) {
+  config::FunctionSettings function = function_settings();
+  function.concurrency_max = 3;
+  World world{small_disk(function)};
+  for (int n = 0; n < 3; ++n) world.submit(event_of(std::to_string(n), {}, 1s));
+  world.settle();
+  world.advance(1s);
+  world.tick_if_due();  // claimed; the records are being read
+  world.space_measured(0);
+  world.settle();
+  EXPECT_TRUE(world.handlers().empty());
+  world.space_measured(UINT64_MAX);
+  pass(world, 0s);
+  EXPECT_EQ(world.handlers().size(), 2u);
+  EXPECT_SOUND(world);
+}
+
+TEST_F(StartGateTest, ARestartOnAFullDiskInterruptsNobodyTwice) {
+  const EventId id = accepted(world_, event_of("cat"));
+  world_.space_measured(0);
+  for (int n = 0; n < 10; ++n) {
+    world_.crash(World::InFlight::lost);
+    world_.boot();
+    world_.settle();
+  }
+  EXPECT_EQ(view(world_, id).spent.interruptions, 1u);
+  world_.space_measured(UINT64_MAX);
+  pass(world_, 0s);
+  finish(world_, id, core::Succeeded{});
+  EXPECT_EQ(view(world_, id).state, storage::ViewState::succeeded);
+}
+
+}  // namespace
+}  // namespace holdfast::test
