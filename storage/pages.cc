@@ -107,6 +107,7 @@ Result<FreshPage> load_fresh_page(const Store& store, FunctionId function, Lane 
   FreshPage page;
   page.last = true;
   uint64_t payload_bytes = 0;
+  size_t looked_at = 0;
   const ScanRange range = rows_with_prefix(Family::events, lane_prefix(function, lane),
                                            event_key({function, lane, from}));
   const Result<> walked =
@@ -115,11 +116,14 @@ Result<FreshPage> load_fresh_page(const Store& store, FunctionId function, Lane 
         if (!id) return not_a_key();
         const Result<EventEnvelope> envelope = decode_event_envelope(*id, value);
         if (!envelope) return envelope.error();
-        if (envelope->event.delayed) return true;
-        if (page.rows.size() == rows_max) {
+        const bool delayed = envelope->event.delayed;
+        if (looked_at == kFreshRowsLookedAtMax || (!delayed && page.rows.size() == rows_max)) {
           page.last = false;
           return false;
         }
+        looked_at += 1;
+        page.reached = id->seq;
+        if (delayed) return true;
         FreshRow row{id->seq, envelope->event.age_from, envelope->event.accepted_wall, nullptr};
         payload_bytes += envelope->payload_bytes;
         if (payload_bytes <= payload_bytes_max) {

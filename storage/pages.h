@@ -36,7 +36,11 @@ struct FreshRow {
 struct FreshPage {
   std::vector<FreshRow> rows;  // rising
   bool last = false;           // nothing follows
+  Seq reached;                 // otherwise: rows up to here were looked at
 };
+// Delayed ones that a page passes over cost a look each: after so many rows it ends, and
+// may be short, or empty, without being the last.
+inline constexpr size_t kFreshRowsLookedAtMax = 4096;
 // Fresh events of the function with seq >= from: its `events` rows that were not
 // put delayed. (The caller knows that no started one is at or above `from`.)
 Result<FreshPage> load_fresh_page(const Store& store, FunctionId function, Lane lane, Seq from,

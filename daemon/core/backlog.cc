@@ -93,7 +93,7 @@ void Backlog::unclaim_due(Function& function, Seq seq) {
 
 void Backlog::fresh_page_loaded(Function& function, storage::FreshPage page) {
   std::optional<Seq> bound;
-  if (!page.last) bound = page.rows.back().seq;
+  if (!page.last) bound = page.reached;
   const auto claimed = [&](Seq seq) {
     return std::any_of(function.fresh_claims.begin(), function.fresh_claims.end(),
                        [&](const Claim& claim) { return claim.event.seq == seq; });

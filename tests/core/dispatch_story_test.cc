@@ -122,6 +122,20 @@ TEST(Pages, ABacklogIsReadAgainAfterACrash) {
   EXPECT_SOUND(world);
 }
 
+TEST(Pages, FreshEventsBehindManyDelayedOnesAreFoundAfterAStart) {
+  World world{one_function(single())};
+  world.verify_every(500);
+  accepted(world, event_of("runs"));
+  for (int n = 0; n < 9000; ++n) world.submit(event_of("later", {}, 24h));
+  accepted(world, event_of("fresh"));
+  world.crash(World::InFlight::lost);
+  world.boot();
+  world.settle();
+  EXPECT_THAT(run_all(world), testing::UnorderedElementsAre("runs", "fresh"));
+  EXPECT_EQ(attempt_of(world, accepted(world, event_of("next"))), 1u);
+  EXPECT_SOUND(world);
+}
+
 TEST(Pages, PayloadsBeyondThePageAreReadWhenTheyStart) {
   World world{one_function(single())};
   std::vector<std::string> sent;

@@ -189,6 +189,17 @@ TEST_F(Pages, AFreshPageEndsAtItsRowsAndSaysWhetherMoreFollows) {
   EXPECT_TRUE(fresh(0, 3).last);
 }
 
+TEST_F(Pages, AFreshPageEndsAfterSoManyDelayedOnesAndSaysHowFarItCame) {
+  for (uint64_t seq = 1; seq <= kFreshRowsLookedAtMax; ++seq) put_event(seq, 1, true);
+  EXPECT_TRUE(fresh(0, 10).last);
+  put_event(kFreshRowsLookedAtMax + 1);
+  const FreshPage page = fresh(0, 10);
+  EXPECT_EQ(seqs(page), Numbers{});
+  EXPECT_FALSE(page.last);
+  EXPECT_EQ(page.reached, Seq{kFreshRowsLookedAtMax});
+  EXPECT_EQ(seqs(fresh(page.reached.value + 1, 10)), Numbers{kFreshRowsLookedAtMax + 1});
+}
+
 TEST_F(Pages, PayloadsAreDroppedOnceTheyExceedTheirBoundAndTheRestStays) {
   for (const uint64_t seq : {1, 2, 3}) put_event(seq, 10);
   put_event(4, 0);
