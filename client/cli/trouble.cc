@@ -39,6 +39,12 @@ std::vector<std::string> find_trouble(const msgpack::object& status) {
   } else if (!is_true(status, "Accepting")) {
     trouble.push_back("new events are refused: " + text_field(status, "Refusal"));
   }
+  const std::string keys = fullness(status, "IdempotencyBytes", "IdempotencyBytesMax");
+  if (!keys.empty()) {
+    trouble.push_back("the idempotency keys are " + keys +
+                      ": when they are full, events with a key are refused. They expire by "
+                      "themselves, or raise idempotency_bytes_max and reload");
+  }
   if (is_true(status, "StartsWaitForDisk")) {
     trouble.push_back("attempts wait for disk space: free some, discard dead letters, or receive "
                       "and delete messages");

@@ -130,6 +130,8 @@ void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
   const std::string refused = refusal(report, core);
   map.boolean("Accepting", refused.empty());
   if (!refused.empty()) map.text("Refusal", mended(refused));
+  map.boolean("AcceptingKeys",
+              refused.empty() && state.idempotency_bytes < limits.idempotency_bytes_max);
   map.boolean("StartsWaitForDisk", core.starts_wait_for_disk());
   map.count("IdempotencyBytes", state.idempotency_bytes)
       .count("IdempotencyBytesMax", limits.idempotency_bytes_max)

@@ -113,6 +113,8 @@ struct TroubleCase {
   int64_t backlog = 0;
   int64_t dead_letters_bytes = 0;
   int64_t queue_bytes = 0;
+  int64_t key_bytes = 0;
+  bool starts_wait = false;
   std::string_view expected = "";  // a part of the one sentence; empty: no trouble
 };
 
@@ -124,6 +126,8 @@ TEST_P(TroubleTest, IsToldInOneSentence) {
     map.boolean("Accepting", param.accepting).text("State", param.state);
     if (!param.accepting) map.text("Refusal", "disk nearly full");
     map.text("Damage", "in 000012.log at byte 4711");
+    map.number("IdempotencyBytes", param.key_bytes).number("IdempotencyBytesMax", 1000);
+    map.boolean("StartsWaitForDisk", param.starts_wait);
     {
       wire::ArrayWriter functions = map.array("Functions");
       wire::MapWriter function = functions.map();
@@ -161,6 +165,8 @@ INSTANTIATE_TEST_SUITE_P(
         TroubleCase{.name = "function_gone_and_nothing_waits", .configured = false},
         TroubleCase{
             .name = "dead_letters_full", .dead_letters_bytes = 950, .expected = "95 % full"},
+        TroubleCase{.name = "keys_full", .key_bytes = 950, .expected = "keys are 95 % full"},
+        TroubleCase{.name = "starts_wait", .starts_wait = true, .expected = "wait for disk space"},
         TroubleCase{.name = "queue_full", .queue_bytes = 1000, .expected = "queue q is 100 %"}),
     [](const auto& test) { return std::string{test.param.name}; });
 
