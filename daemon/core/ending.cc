@@ -1,6 +1,11 @@
 // The outcome batch: all that an ended event leaves behind. Either all of it happens
 // or none, because it is one batch in one commit (promise 3).
 //
+// Rule    A synchronous call without a key that ends while the disk is below
+//         disk_free_min leaves neither result nor log tails in the history.
+// Reason  Such calls are not admitted by free space, so that the box stays of use; what
+//         they write must not eat the room of the events that were accepted.
+//
 // Rule    Whatever ends an event comes through end(), and nothing else erases one.
 // Reason  One place decides what an ending consists of, so none can be half.
 #include <utility>
@@ -36,6 +41,11 @@ void name_error(const std::vector<storage::AttemptRecord>& attempts, Condition c
     type = "EventAgeExceeded";
     message = "the event was not started before it reached event_age_max";
   }
+}
+
+void make_brief(storage::HistoryRecord& history) {
+  history.result.reset();  // its size remains
+  for (storage::AttemptRecord& attempt : history.attempts) attempt.log_tail.clear();
 }
 
 uint32_t runs(const storage::Spent& spent, EndState state) {
@@ -82,6 +92,8 @@ void Lifecycle::end(Step& step, Life life, Ending ending, const Moment& moment) 
                                history.result_bytes,
                                ending.error_type,
                                ending.error_message};
+  const bool is_short = space_.left() < settings_.limits.disk_free_min;
+  if (!is_event && life.record->idempotency_key.empty() && is_short) make_brief(history);
   history_grew(step, ledger_, ending_seq, storage::charged_bytes(history), moment.lit,
                settings_.limits);
   step.batch.push(storage::PutHistory{ending_seq, std::move(history)});

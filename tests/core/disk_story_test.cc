@@ -157,5 +157,32 @@ TEST_F(StartGateTest, ARestartOnAFullDiskInterruptsNobodyTwice) {
   EXPECT_EQ(view(world_, id).state, storage::ViewState::succeeded);
 }
 
+// --- calls and receivers on a short disk -------------------------------------------------
+
+TEST(ShortDisk, ACallRunsAndLeavesABriefRowUntilNothingStartsAnyMore) {
+  World world{small_disk()};
+  world.space_measured(16 * kMiB - 1);
+  const auto call = [&](core::Outcome outcome) {
+    const Ticket ticket = world.submit(call_of("cat"));
+    world.settle();
+    const EventId id = world.handlers().begin()->first;
+    finish(world, id, std::move(outcome));
+    EXPECT_NE(world.answer_as<core::Returned>(ticket), nullptr);
+    return id;
+  };
+  const EventId done = call(core::Succeeded{"result"});
+  EXPECT_EQ(view(world, done).ending->result, std::nullopt);
+  EXPECT_EQ(view(world, done).ending->result_bytes, 6u);
+  const EventId failed = call(core::Exited{1});
+  EXPECT_EQ(view(world, failed).ending->attempts.at(0).log_tail, "");
+  EXPECT_EQ(view(world, failed).ending->attempts.at(0).exit_status, 1);
+  world.space_measured(64 * kMiB);
+  EXPECT_EQ(view(world, call(core::Succeeded{"result"})).ending->result, "result");
+  world.space_measured(8 * kMiB - 1);
+  const Ticket refused = world.submit(call_of("dog"));
+  world.settle();
+  EXPECT_EQ(refusal(world, refused), core::Refusal::no_space);
+}
+
 }  // namespace
 }  // namespace holdfast::test
