@@ -4,6 +4,7 @@
 
 #include "client/wire/message.h"
 #include "daemon/api/text.h"
+#include "daemon/core/history_book.h"
 #include "daemon/core/retry.h"
 
 namespace holdfast::api {
@@ -87,12 +88,6 @@ void add_queues(wire::MapWriter& map, const core::Lifecycle& core) {
   }
 }
 
-// What lies in the history, cut-off rows not counted.
-uint64_t history_bytes(const storage::StateRecord& state) {
-  if (state.history_marks.empty()) return 0;
-  return state.history_bytes - state.history_marks.front().bytes_before;
-}
-
 std::string_view state_word(const StatusReport& report, const core::Lifecycle& core) {
   if (!report.damage.empty()) return "damaged";
   return core.draining() ? "draining" : "running";
@@ -126,7 +121,7 @@ void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
       .count("MemoryBytes", report.memory_bytes)
       .count("DiskFreeBytes", report.disk_free_bytes)
       .count("DiskFreeMinBytes", limits.disk_free_min)
-      .count("DiskReservedBytes", state.reserved_bytes);
+      .count("DiskReservedBytes", core.disk_set_aside());
   const std::string refused = refusal(report, core);
   map.boolean("Accepting", refused.empty());
   if (!refused.empty()) map.text("Refusal", mended(refused));
@@ -135,7 +130,7 @@ void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
   map.boolean("StartsWaitForDisk", core.starts_wait_for_disk());
   map.count("IdempotencyBytes", state.idempotency_bytes)
       .count("IdempotencyBytesMax", limits.idempotency_bytes_max)
-      .count("HistoryBytes", history_bytes(state))
+      .count("HistoryBytes", core::history_bytes(state))
       .count("HistoryBytesMax", limits.history_bytes_max);
   if (report.last_sync) map.number("LastSyncAt", to_ms(*report.last_sync));
   map.count("Commits", state.batch_number)

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "daemon/core/retry.h"
+#include "storage/limits.h"
+
 namespace holdfast::core {
 namespace {
 
@@ -21,8 +24,26 @@ uint64_t reserve_for(uint64_t payload_bytes, const config::FunctionSettings& set
   return kEndingBytes + std::max(failure, success);
 }
 
+Growth growth_of_one(const config::FunctionSettings& settings) {
+  const uint64_t result =
+      std::min<uint64_t>(settings.result_bytes_max, storage::kResultKeptBytesMax);
+  const uint64_t attempts =
+      std::min<uint64_t>(uint64_t{retries(settings.retry)} + 1, storage::kAttemptsKeptMax);
+  Growth growth;
+  growth.history = result + attempts * kAttemptBytesMax;
+  growth.answers = result;
+  if (settings.on_success) growth.results = in_base64(settings.result_bytes_max);
+  return growth;
+}
+
+uint64_t growth_bytes(const Growth& growth, const GrowthRoom& room) {
+  return std::min(growth.history, room.history) + std::min(growth.answers, room.answers) +
+         std::min(growth.results, room.results);
+}
+
 std::optional<Refused> refuse(const AdmitQuestion& question) {
-  const uint64_t owed = question.reserved_bytes + question.space.written_bytes;
+  const uint64_t owed =
+      question.reserved_bytes + question.growth_bytes + question.space.written_bytes;
   const uint64_t wanted = question.disk_free_min + owed + question.event_bytes;
   if (question.space.free_bytes < wanted) {
     return Refused{Refusal::no_space,

@@ -146,9 +146,7 @@ void Lifecycle::start(Step& step, Function& function, Running running, const Mom
                                                : std::optional{running.callers.front()}});
   (is_event ? function.events_running : function.calls_running) += 1;
   running_bytes_ += memory_of(running.record, *running.settings);
-  running.outcome_bytes = outcome_bytes_max(*running.record, running.type, running.attempts,
-                                            *running.settings);
-  outcome_bytes_ += running.outcome_bytes;
+  owe_outcome(function, running);
   const Seq seq = running.event.seq;
   const bool first = running_.emplace(seq, std::move(running)).second;
   CHECK(first);
@@ -164,7 +162,7 @@ Lifecycle::Running Lifecycle::take_running(Function& function, Seq seq) {
   CHECK(count > 0);
   count -= 1;
   running_bytes_ -= memory_of(running.record, *running.settings);
-  outcome_bytes_ -= running.outcome_bytes;
+  settle_outcome(function, running);
   touch(function);
   return running;
 }

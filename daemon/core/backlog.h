@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/core/admit.h"
 #include "daemon/core/effect.h"
 #include "daemon/core/ledger.h"
 #include "daemon/core/window.h"
@@ -91,6 +92,16 @@ struct Function {
   FunctionId id;
   std::string name;
   std::shared_ptr<const config::FunctionSettings> settings;  // empty: not configured
+
+  // Where its endings go, as last configured.
+  struct Routes {
+    std::optional<QueueId> on_success;
+    std::optional<QueueId> on_failure;
+    std::optional<QueueId> dead_letter;
+  };
+  Routes routes;
+  Growth growth;  // what one event of it may add, by its settings
+  uint64_t dead_letters_owed = 0;  // most that its running events may add to them
 
   Window<Seq, FreshEntry> fresh;
   Window<DueKey, DueEntry> due;

@@ -107,12 +107,7 @@ void Lifecycle::redrive(Step& step, const storage::LoadedDeadLetter& row,
   const FunctionId id = row.key.function;
   DeadLetterWork& work = dead_letter_work_.at(id).front();
   const storage::DeadLetterRecord& dead = row.record;
-  AdmitQuestion question;
-  question.space = space_;
-  question.disk_free_min = settings_.limits.disk_free_min;
-  question.reserved_bytes = ledger_.state().reserved_bytes;
-  question.event_bytes = dead.reserved_bytes;
-  if (auto refused = core::refuse(question)) {
+  if (auto refused = core::refuse(ask_for_disk(dead.reserved_bytes))) {
     work.refused = std::move(refused);
     // Keys are looked up in any order: the first one that stays is the next.
     work.next = work.next ? std::min(*work.next, row.key.seq) : row.key.seq;
@@ -145,9 +140,11 @@ void Lifecycle::redrive(Step& step, const storage::LoadedDeadLetter& row,
   CHECK(counts.dead_letters > 0 && counts.dead_letters_bytes >= dead.charged_bytes);
   counts.dead_letters -= 1;
   counts.dead_letters_bytes -= dead.charged_bytes;
+  room_grew_ = true;
   counts.waiting += 1;
   ledger_.change().reserved_bytes += dead.reserved_bytes;
   Function& function = backlog_.at(id);
+  growth_ += function.growth;
   backlog_.add_due(function, DueKey{key.due_at, event.seq, key.generation}, spent.age_from);
   touch(function);
   work.count += 1;
@@ -160,6 +157,7 @@ void Lifecycle::discard(Step& step, const storage::LoadedDeadLetter& row) {
   CHECK(counts.dead_letters > 0 && counts.dead_letters_bytes >= row.record.charged_bytes);
   counts.dead_letters -= 1;
   counts.dead_letters_bytes -= row.record.charged_bytes;
+  room_grew_ = true;
 }
 
 void Lifecycle::work_done(Step& step, FunctionId id) {

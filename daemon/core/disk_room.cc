@@ -11,13 +11,8 @@ namespace {
 
 // A row beside its texts and payloads: key, times, numbers, and its place in a batch.
 constexpr uint64_t kRowBytes = 160;
-// Everything of one attempt, with the longest of texts.
-constexpr uint64_t kAttemptBytesMax =
-    storage::kLogTailBytesMax + storage::kErrorMessageBytesMax + 256;
 // An invocation record beside payload and response.
 constexpr uint64_t kRecordBytes = 1024;
-
-uint64_t in_base64(uint64_t bytes) { return bytes + bytes / 3 + 4; }
 
 }  // namespace
 
@@ -56,27 +51,35 @@ uint64_t bytes_written(const storage::Batch& batch) {
   return bytes;
 }
 
-uint64_t outcome_bytes_max(const storage::EventRecord& event, storage::InvocationType type,
-                           const std::vector<storage::AttemptRecord>& earlier,
-                           const config::FunctionSettings& settings) {
+OutcomeBytes outcome_bytes_max(const storage::EventRecord& event, storage::InvocationType type,
+                               const std::vector<storage::AttemptRecord>& earlier,
+                               const config::FunctionSettings& settings) {
   const uint64_t payload = event.payload.size();
-  const uint64_t result = std::min<uint64_t>(settings.result_bytes_max,
-                                             storage::kResultKeptBytesMax);
   const uint64_t attempts = bytes_of(earlier) + kAttemptBytesMax;
-  uint64_t always = 2 * kRowBytes + attempts;  // history, and its row in `endings`
-  if (!event.idempotency_key.empty()) always += kRecordBytes;
-  const uint64_t kept_results = event.idempotency_key.empty() ? result : 2 * result;
-  if (type == storage::InvocationType::synchronous) return always + kept_results;
-  uint64_t success = kept_results;
+  const bool keyed = !event.idempotency_key.empty();
+  const uint64_t result =
+      std::min<uint64_t>(settings.result_bytes_max, storage::kResultKeptBytesMax);
+  OutcomeBytes bytes;
+  // History, its row in `endings`, the stored answer.
+  const uint64_t always = 2 * kRowBytes + attempts + (keyed ? kRecordBytes : 0);
+  uint64_t success = keyed ? 2 * result : result;
+  if (type == storage::InvocationType::synchronous) {
+    bytes.all = always + success;
+    return bytes;
+  }
   if (settings.on_success) {
-    success += in_base64(payload) + in_base64(settings.result_bytes_max) + kRecordBytes;
+    bytes.on_success = in_base64(payload) + in_base64(settings.result_bytes_max) + kRecordBytes;
   }
-  uint64_t failure = kRowBytes + attempts;  // the dead letter
   if (settings.on_failure) {
-    failure += in_base64(payload) + storage::kErrorMessageBytesMax + kRecordBytes;
+    bytes.on_failure = in_base64(payload) + storage::kErrorMessageBytesMax + kRecordBytes;
   }
-  if (settings.dead_letter) failure += payload + kRecordBytes;
-  return always + std::max(success, failure);
+  if (settings.dead_letter) bytes.dead_letter_message = payload + 2 * kRecordBytes;
+  bytes.dead_letter = payload + attempts + kDeadLetterBytes;
+  success += bytes.on_success;
+  const uint64_t failure =
+      kDeadLetterBytes + attempts + bytes.on_failure + bytes.dead_letter_message;
+  bytes.all = always + std::max(success, failure);
+  return bytes;
 }
 
 }  // namespace holdfast::core

@@ -18,6 +18,7 @@
 
 #include "config/settings.h"
 #include "storage/batch.h"
+#include "storage/limits.h"
 
 namespace holdfast::core {
 
@@ -41,13 +42,29 @@ inline uint64_t hand_out_floor(const config::LimitSettings& limits) {
 // What the rows of a batch take, keys and framing estimated.
 uint64_t bytes_written(const storage::Batch& batch);
 
+// Everything of one attempt, with the longest of texts.
+inline constexpr uint64_t kAttemptBytesMax =
+    storage::kLogTailBytesMax + storage::kErrorMessageBytesMax + 256;
+
+constexpr uint64_t in_base64(uint64_t bytes) { return bytes + bytes / 3 + 4; }
+
+// What a dead letter counts for beside payload and attempts.
+inline constexpr uint64_t kDeadLetterBytes = 512;
+
 // What attempts take in the row that keeps them.
 uint64_t bytes_of(const std::vector<storage::AttemptRecord>& attempts);
 
-// Most that the end of this attempt writes, in all rows together. `earlier` are the
-// attempts before it.
-uint64_t outcome_bytes_max(const storage::EventRecord& event, storage::InvocationType type,
-                           const std::vector<storage::AttemptRecord>& earlier,
-                           const config::FunctionSettings& settings);
+// Most that the end of this attempt writes. `earlier` are the attempts before it.
+struct OutcomeBytes {
+  uint64_t all = 0;  // in all rows together
+  // What it may count for where it is sent, and among its function's dead letters.
+  uint64_t on_success = 0;
+  uint64_t on_failure = 0;
+  uint64_t dead_letter_message = 0;
+  uint64_t dead_letter = 0;
+};
+OutcomeBytes outcome_bytes_max(const storage::EventRecord& event, storage::InvocationType type,
+                               const std::vector<storage::AttemptRecord>& earlier,
+                               const config::FunctionSettings& settings);
 
 }  // namespace holdfast::core

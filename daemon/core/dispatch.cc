@@ -8,8 +8,8 @@
 // Reason  Their callers are told "busy" at once; they cannot wait in a backlog.
 //
 // Rule    An event that grew too old ends also where nothing may start: without its
-//         function in the configuration, or with all slots taken. Not while the disk
-//         is short, because its ending writes: start_gate.cc.
+//         function in the configuration, or with all slots taken. Not while there is
+//         no room for its ending: start_gate.cc.
 #include <algorithm>
 #include <utility>
 
@@ -21,12 +21,15 @@ namespace holdfast::core {
 Step Lifecycle::begin() {
   Step step;
   step.seq = next_step_;
+  const uint64_t floor = hand_out_floor(settings_.limits);
+  queues_.set_hand_out_room(space_.left() < floor ? 0 : space_.left() - floor);
   next_step_ = next_step_.next();
   torn_batch_.begin(step);
   return step;
 }
 
 Step Lifecycle::finish(Step step, const Moment& moment) {
+  release_held_back();
   const std::set<FunctionId> first = std::exchange(touched_, {});
   for (FunctionId id : first) {
     Function& function = backlog_.at(id);
@@ -64,6 +67,10 @@ void Lifecycle::dispatch(Step& step, const Moment& moment) {
     if (function == nullptr) return;
     touch(*function);
     if (!function->has_event_slot() || !function->has_candidate(moment.now)) continue;
+    if (!has_room(*function)) {
+      hold_back(*function);
+      continue;
+    }
     claim_next(step, *function, moment);
     if (function->has_event_slot() && function->has_candidate(moment.now)) {
       backlog_.make_ready(*function);
@@ -103,13 +110,14 @@ void Lifecycle::resolve_claims(Step& step, Function& function, const Moment& mom
   }
 }
 
-// False when a drain, a reload or a full disk came between the claim and its record.
+// False when a drain, a reload or a full disk or queue came between the claim and its
+// record.
 bool Lifecycle::leaves_backlog(const Function& function, const Claim& claim,
                                const Moment& moment) const {
   if (!claim.cancels.empty()) return true;
-  return has_disk() && (may_start(function) ||
-                        expired(claim.spent, event_age_max(function),
-                                settings_.limits.interruptions_max, moment.lit));
+  if (!has_disk() || !has_room(function)) return false;
+  return may_start(function) || expired(claim.spent, event_age_max(function),
+                                        settings_.limits.interruptions_max, moment.lit);
 }
 
 // All of them, from the back, so that the window stays before the claims.
@@ -225,6 +233,7 @@ Duration Lifecycle::event_age_max(const Function& function) const {
 void Lifecycle::expire_blocked(Step& step, Function& function, const Moment& moment) {
   if (may_start(function) && function.has_event_slot()) return;  // dispatch sees to it
   if (!has_disk()) return;
+  if (!has_room(function)) return hold_back(function);
   const Duration age_max = event_age_max(function);
   const auto old = [&](LitPoint age_from) { return moment.lit >= age_from + age_max; };
   while (function.claims() < kExpiringMax && !function.fresh.empty() &&
@@ -249,7 +258,7 @@ void Lifecycle::rearm(Function& function, const Moment& moment) {
   // What cannot start now may grow too old. The first of each order is looked at: it
   // is the oldest fresh one, and the longest due one.
   const bool blocked = !may_start(function) || !function.has_event_slot();
-  if (blocked && has_disk() && function.claims() < kExpiringMax) {
+  if (blocked && has_disk() && has_room(function) && function.claims() < kExpiringMax) {
     const Duration age_max = event_age_max(function);
     const auto expires = [&](LitPoint age_from) {
       return moment.now + std::max(Duration{1}, age_from + age_max - moment.lit);

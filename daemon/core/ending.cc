@@ -116,6 +116,7 @@ void Lifecycle::end(Step& step, Life life, Ending ending, const Moment& moment) 
     state.ended += 1;
     CHECK(state.reserved_bytes >= life.record->reserved_bytes);
     state.reserved_bytes -= life.record->reserved_bytes;
+    growth_ -= backlog_.at(id.function).growth;
   }
   // The callers get the whole result, however large.
   answer.result = std::move(ending.result);
@@ -150,7 +151,8 @@ void Lifecycle::put_dead_letter(Step& step, const Life& life, const Ending& endi
   record.died_wall = moment.wall;
   record.spent = life.spent;
   record.payload_bytes = life.record->payload.size();
-  record.charged_bytes = record.payload_bytes + storage::charged_bytes(life.attempts) + 512;
+  record.charged_bytes =
+      record.payload_bytes + storage::charged_bytes(life.attempts) + kDeadLetterBytes;
   record.reserved_bytes = life.record->reserved_bytes;
   if (life.spent.owns_key && !life.record->idempotency_key.empty()) {
     record.idempotency_key = life.record->idempotency_key;

@@ -2,6 +2,11 @@
 
 namespace holdfast::core {
 
+uint64_t history_bytes(const storage::StateRecord& state) {
+  if (state.history_marks.empty()) return 0;
+  return state.history_bytes - state.history_marks.front().bytes_before;
+}
+
 void history_grew(Step& step, Ledger& ledger, Seq ending, uint64_t bytes, LitPoint now,
                   const config::LimitSettings& limits) {
   storage::StateRecord& state = ledger.change();

@@ -16,6 +16,14 @@ namespace holdfast::core {
 inline constexpr uint64_t kHistoryMarksPerBound = 16;
 inline constexpr size_t kHistoryMarksMax = 64;
 
+// What lies in the history, cut-off rows not counted.
+uint64_t history_bytes(const storage::StateRecord& state);
+
+// Most that it may hold: a cut takes whole sixteenths.
+inline uint64_t history_bytes_most(const config::LimitSettings& limits) {
+  return limits.history_bytes_max + limits.history_bytes_max / kHistoryMarksPerBound;
+}
+
 // Counts one row into the history and moves the cut-off if that is due; the step then
 // carries DropHistory.
 void history_grew(Step& step, Ledger& ledger, Seq ending, uint64_t bytes, LitPoint now,

@@ -16,7 +16,7 @@
 // Where the rules are:
 //   submit.cc        admission, idempotency keys, synchronous calls
 //   dispatch.cc      what starts next, and when to look again
-//   start_gate.cc    what holds starts back: the disk
+//   start_gate.cc    what holds starts back: the disk, full queues and dead letters
 //   attempts.cc      an attempt starts, ends; retry or ending
 //   ending.cc        the outcome batch: all an ended event leaves behind, in one write
 //   cancel.cc        cancelling and awaiting events
@@ -152,6 +152,11 @@ class Lifecycle {
   std::optional<Refused> refusal() const;
   // The disk is too full for attempts to start.
   bool starts_wait_for_disk() const;
+  // Disk that living events may still need.
+  uint64_t disk_set_aside() const;
+  // Attempts of this function may start: its dead letters and the queues it sends to have
+  // room for what they leave.
+  bool has_room(const Function& function) const;
 
   // Recomputes every index and counter that can be; tests call it after each step.
   void verify() const;
@@ -167,7 +172,8 @@ class Lifecycle {
     std::vector<storage::AttemptRecord> attempts;  // earlier ones, all on disk
     std::shared_ptr<const config::FunctionSettings> settings;
     WallTime started_wall;
-    uint64_t outcome_bytes = 0;   // most that its end writes
+    OutcomeBytes outcome;         // most that its end writes
+    Function::Routes routes;      // as the function had them at the start
     std::string payload_hash;     // of a keyed call
     std::vector<Ticket> callers;  // of a synchronous call
     std::vector<Ticket> cancels;
@@ -239,6 +245,13 @@ class Lifecycle {
   // start_gate.cc
   bool has_disk() const;
   void open_gate();
+  void owe_outcome(Function& function, Running& running);
+  void settle_outcome(Function& function, const Running& running);
+  void hold_back(const Function& function) { held_back_.insert(function.id); }
+  void release_held_back();
+
+  AdmitQuestion ask_for_disk(uint64_t bytes) const;
+  uint64_t living(const Function& function) const;
 
   // submit.cc
   void decide(Step& step, Submission submission, const storage::IdempotencyRecord* known,
@@ -307,7 +320,10 @@ class Lifecycle {
   std::map<Seq, Running> running_;
   uint64_t running_bytes_ = 0;  // payloads and the room for results
   uint64_t outcome_bytes_ = 0;  // of all that run
+  Growth growth_;               // of all living events
   bool disk_was_short_ = false;
+  std::set<FunctionId> held_back_;  // for want of room in a queue, or of dead letters
+  bool room_grew_ = false;
   size_t claims_ = 0;
   uint32_t slots_max_ = 0;
   std::set<FunctionId> touched_;

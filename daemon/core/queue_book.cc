@@ -12,6 +12,16 @@ namespace holdfast::core {
 using storage::MessageKey;
 using storage::MessageRecord;
 
+namespace {
+
+Refused too_full_to_hand_out() {
+  return {Refusal::no_space,
+          "the disk is too full to hand out a message, which writes it anew: free disk space, "
+          "delete what was received, or discard dead letters"};
+}
+
+}  // namespace
+
 QueueBook::QueueBook(Ledger& ledger) : ledger_(ledger) {
   for (const auto& [id, record] : ledger_.queues()) {
     Queue& queue = queues_[id];
@@ -24,6 +34,8 @@ void QueueBook::configure(const std::map<std::string, config::QueueSettings>& se
   for (const auto& [name, queue_settings] : settings) {
     queues_[ledger_.queue_named(name)].settings = queue_settings;
   }
+  room_bytes_ = 0;
+  for (const auto& [id, queue] : queues_) room_bytes_ += room_of(id);
 }
 
 bool QueueBook::configured(QueueId queue) const {
@@ -40,14 +52,35 @@ bool QueueBook::full(QueueId queue) const {
   return ledger_.queue(queue).bytes >= bytes_max(queue);
 }
 
+uint64_t QueueBook::room_of(QueueId id) const {
+  const uint64_t bytes = ledger_.queue(id).bytes;
+  return queues_.at(id).settings && bytes < bytes_max(id) ? bytes_max(id) - bytes : 0;
+}
+
+void QueueBook::count(QueueId id, int64_t messages, int64_t bytes) {
+  room_bytes_ -= room_of(id);
+  storage::QueueRecord& record = ledger_.change(id);
+  record.messages += static_cast<uint64_t>(messages);
+  record.bytes += static_cast<uint64_t>(bytes);
+  room_bytes_ += room_of(id);
+}
+
+bool QueueBook::has_room(QueueId queue) const {
+  return ledger_.queue(queue).bytes + queues_.at(queue).owed < bytes_max(queue);
+}
+
+void QueueBook::settle(QueueId queue, uint64_t bytes) {
+  uint64_t& owed = queues_.at(queue).owed;
+  CHECK(owed >= bytes);
+  owed -= bytes;
+}
+
 Seq QueueBook::send(Step& step, QueueId queue, std::shared_ptr<const MessageRecord> message,
                     TimePoint visible_at) {
   const MessageKey key{queue, visible_at, ledger_.take_seq(), storage::Generation{0}};
   const uint64_t bytes = storage::charged_bytes_of_message(*message);
   queues_.at(queue).window.add(key, bytes);
-  storage::QueueRecord& record = ledger_.change(queue);
-  record.messages += 1;
-  record.bytes += bytes;
+  count(queue, 1, static_cast<int64_t>(bytes));
   step.batch.push(storage::PutMessage{key, std::move(message)});
   return key.seq;
 }
@@ -98,14 +131,21 @@ void QueueBook::hand_out(Step& step, QueueId id, const Receive& receive, const M
   Queue& queue = queues_.at(id);
   Delivery delivery{receive, {}};
   uint64_t bytes = 0;
+  bool short_of_disk = false;
   while (!queue.window.empty() && delivery.claimed.size() < receive.messages_max) {
     const auto& [key, row_bytes] = *queue.window.entries().begin();
     if (key.visible_at > moment.now) break;
     if (!delivery.claimed.empty() && bytes + row_bytes > kReceivedBytesMax) break;
+    short_of_disk = moving_bytes_ + bytes + row_bytes > hand_out_room_;
+    if (short_of_disk) break;
     bytes += row_bytes;
     delivery.claimed.push_back(queue.window.take_first());
   }
   want_page(step, id, queue);
+  if (delivery.claimed.empty() && short_of_disk) {
+    step.effects.push_back(Reply{receive.ticket, too_full_to_hand_out()});
+    return;
+  }
   if (delivery.claimed.empty()) {
     step.effects.push_back(Reply{receive.ticket, Received{}});
     return;
@@ -122,8 +162,10 @@ void QueueBook::hand_out(Step& step, QueueId id, const Receive& receive, const M
 void QueueBook::deliver(Step& step, Delivery delivery,
                         std::vector<std::optional<MessageRecord>> messages, const Moment& moment) {
   CHECK(messages.size() == delivery.claimed.size());
-  Received received;
   uint64_t moved_bytes = 0;
+  for (const auto& [key, bytes] : delivery.claimed) moved_bytes += bytes;
+  if (moved_bytes > hand_out_room_) return give_back(step, delivery, moved_bytes);
+  Received received;
   for (size_t n = 0; n < messages.size(); ++n) {
     const auto& [key, bytes] = delivery.claimed[n];
     CHECK(messages[n].has_value());  // the window held it, so its row stands
@@ -131,7 +173,6 @@ void QueueBook::deliver(Step& step, Delivery delivery,
     const MessageKey moved{key.queue, moment.now + delivery.receive.visibility_timeout, key.seq,
                            key.generation.next()};
     auto record = std::make_shared<const MessageRecord>(std::move(*messages[n]));
-    moved_bytes += bytes;
     claimed_.erase(key);
     queues_.at(key.queue).window.remove(key);
     step.batch.push(storage::EraseMessage{key});
@@ -141,6 +182,16 @@ void QueueBook::deliver(Step& step, Delivery delivery,
   }
   moved_.emplace_back(step.seq, moved_bytes);
   step.effects.push_back(Reply{delivery.receive.ticket, std::move(received)});
+}
+
+// The disk filled up while the bodies were being read.
+void QueueBook::give_back(Step& step, const Delivery& delivery, uint64_t bytes) {
+  for (const auto& [key, row_bytes] : delivery.claimed) {
+    claimed_.erase(key);
+    queues_.at(key.queue).window.add(key, row_bytes);
+  }
+  moving_bytes_ -= bytes;
+  step.effects.push_back(Reply{delivery.receive.ticket, too_full_to_hand_out()});
 }
 
 void QueueBook::erase(Step& step, Ticket ticket, const MessageKey& receipt) {
@@ -166,10 +217,10 @@ void QueueBook::erase(Step& step, Ticket ticket, const MessageKey& receipt) {
 
 void QueueBook::erase_row(Step& step, Ticket ticket, const MessageKey& key, uint64_t bytes) {
   queues_.at(key.queue).window.remove(key);
-  storage::QueueRecord& record = ledger_.change(key.queue);
+  const storage::QueueRecord& record = ledger_.queue(key.queue);
   CHECK(record.messages > 0 && record.bytes >= bytes);
-  record.messages -= 1;
-  record.bytes -= bytes;
+  count(key.queue, -1, -static_cast<int64_t>(bytes));
+  took_messages_out_ = true;
   step.batch.push(storage::EraseMessage{key});
   step.effects.push_back(Reply{ticket, Deleted{}});
 }
@@ -230,6 +281,9 @@ void QueueBook::want_page(Step& step, QueueId id, Queue& queue) {
 }
 
 void QueueBook::verify() const {
+  uint64_t room_bytes = 0;
+  for (const auto& [id, queue] : queues_) room_bytes += room_of(id);
+  CHECK(room_bytes == room_bytes_);
   for (const auto& [id, queue] : queues_) {
     CHECK(queue.window.size() <= ledger_.queue(id).messages);
     CHECK(queue.waiting.empty() || queue.window.loading());

@@ -9,6 +9,16 @@
 //         window, and a receipt that is being deleted cannot be deleted twice.
 // Reason  the row decides, and only one step may erase it.
 //
+// Rule    A queue is full when its messages have bytes_max. It has room for an attempt
+//         while they and all that running attempts may still send are below that.
+// Reason  Endings are always written. So a queue exceeds its bound by one message, and
+//         by what attempts sent that began while it had room.
+//
+// Rule    A message is handed out only while its new row leaves the disk above a floor
+//         (disk_room.h). Deleting one always works.
+// Reason  Handing out writes the body anew; a queue that nobody deletes from would
+//         fill the disk by being read.
+//
 // Threads  the loop's.
 #pragma once
 
@@ -17,6 +27,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "daemon/core/effect.h"
 #include "daemon/core/ledger.h"
@@ -43,6 +54,20 @@ class QueueBook {
   // Its messages hold as much disk as they may.
   bool full(QueueId queue) const;
   uint64_t bytes_max(QueueId queue) const;
+
+  // How far all queues together may still grow.
+  uint64_t room_bytes() const { return room_bytes_; }
+
+  // What a running attempt may send there: owed from its start to its end.
+  bool has_room(QueueId queue) const;
+  void owe(QueueId queue, uint64_t bytes) { queues_.at(queue).owed += bytes; }
+  void settle(QueueId queue, uint64_t bytes);
+  uint64_t owed(QueueId queue) const { return queues_.at(queue).owed; }
+  // True once after messages were deleted: whoever waits for room may have it.
+  bool took_messages_out() { return std::exchange(took_messages_out_, false); }
+
+  // Bodies may be written anew up to this many bytes, until told otherwise.
+  void set_hand_out_room(uint64_t bytes) { hand_out_room_ = bytes; }
 
   // Always takes it: whether there is room is asked before, with full().
   Seq send(Step& step, QueueId queue, std::shared_ptr<const storage::MessageRecord> message,
@@ -77,6 +102,7 @@ class QueueBook {
     Window<storage::MessageKey, uint64_t> window{kQueueWindowEntriesMax};  // value: bytes
     std::optional<config::QueueSettings> settings;
     std::deque<Receive> waiting;  // for a page
+    uint64_t owed = 0;
   };
   struct Delivery {
     Receive receive;
@@ -91,8 +117,11 @@ class QueueBook {
   void hand_out(Step& step, QueueId id, const Receive& receive, const Moment& moment);
   void deliver(Step& step, Delivery delivery,
                std::vector<std::optional<storage::MessageRecord>> messages, const Moment& moment);
+  void give_back(Step& step, const Delivery& delivery, uint64_t bytes);
   void erase_row(Step& step, Ticket ticket, const storage::MessageKey& key, uint64_t bytes);
   void want_page(Step& step, QueueId id, Queue& queue);
+  void count(QueueId id, int64_t messages, int64_t bytes);
+  uint64_t room_of(QueueId id) const;
 
   Ledger& ledger_;
   std::map<QueueId, Queue> queues_;
@@ -101,6 +130,9 @@ class QueueBook {
   std::set<storage::MessageKey> erasing_;  // being looked up for a deletion
   uint64_t next_load_ = 1;
   uint64_t moving_bytes_ = 0;
+  uint64_t hand_out_room_ = UINT64_MAX;
+  bool took_messages_out_ = false;
+  uint64_t room_bytes_ = 0;
   std::deque<std::pair<StepSeq, uint64_t>> moved_;         // of moving_bytes_, not yet durable
   std::deque<std::pair<QueueId, Receive>> held_back_;
 };

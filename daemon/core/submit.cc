@@ -171,15 +171,9 @@ std::optional<Refused> Lifecycle::refuse_submission(const Function& function,
     }
     if (submission.idempotency_key.empty()) return std::nullopt;
   }
-  AdmitQuestion question;
-  question.space = space_;
-  question.disk_free_min = settings_.limits.disk_free_min;
-  question.reserved_bytes = ledger_.state().reserved_bytes;
-  question.event_bytes = submission.payload.size() + kAcceptedBytes +
-                         reserve_for(submission.payload.size(), settings);
+  AdmitQuestion question = ask_for_disk(submission.payload.size() + kAcceptedBytes +
+                                        reserve_for(submission.payload.size(), settings));
   question.keyed = !submission.idempotency_key.empty();
-  question.idempotency_bytes = ledger_.state().idempotency_bytes;
-  question.idempotency_bytes_max = settings_.limits.idempotency_bytes_max;
   if (submission.type == InvocationType::event) {
     question.dead_letters_full =
         settings.dead_letters_full == config::DeadLettersFull::refuse &&
@@ -224,6 +218,7 @@ void Lifecycle::accept(Step& step, Function& function, Submission submission,
   storage::StateRecord& state = ledger_.change();
   state.accepted += 1;
   state.reserved_bytes += event->reserved_bytes;
+  growth_ += function.growth;
 
   if (event->delayed) {
     storage::Spent spent;

@@ -23,7 +23,21 @@ Lifecycle::Lifecycle(const storage::Recovered& recovered, storage::BoxTag box,
 void Lifecycle::configure() {
   backlog_.configure(settings_.functions);
   queues_.configure(settings_.queues);
+  for (const auto& [name, function_settings] : settings_.functions) {
+    const auto id_of = [&](const std::optional<std::string>& queue) {
+      return queue ? std::optional{ledger_.queue_named(*queue)} : std::nullopt;
+    };
+    backlog_.find(name)->routes = {id_of(function_settings.on_success),
+                                   id_of(function_settings.on_failure),
+                                   id_of(function_settings.dead_letter)};
+  }
   slots_max_ = settings_.limits.attempts_running_max;
+  growth_ = {};
+  for (const auto& [id, function] : backlog_.functions()) {
+    Function& one = backlog_.at(id);
+    one.growth = growth_of_one(one.settings ? *one.settings : config::FunctionSettings{});
+    growth_ += one.growth.times(living(one));
+  }
   CHECK(slots_max_ > 0);  // the shell has resolved "four for each processor"
 }
 
@@ -73,6 +87,7 @@ void Lifecycle::settle(Step& step, const storage::RunningKey& key,
   const storage::WaitingKey waiting{record.event, moment.now, key.generation.next()};
   step.batch.push(storage::PutWaiting{waiting, storage::WaitingRecord{waiting.due_at, spent}});
   ledger_.change(function.id).waiting += 1;
+  growth_ += function.growth;
   backlog_.add_due(function, DueKey{waiting.due_at, key.seq, waiting.generation}, spent.age_from);
 }
 
@@ -107,11 +122,7 @@ void Lifecycle::space_measured(uint64_t free_bytes) {
 
 std::optional<Refused> Lifecycle::refusal() const {
   if (draining_) return Refused{Refusal::unavailable, "the daemon is stopping"};
-  AdmitQuestion question;
-  question.space = space_;
-  question.disk_free_min = settings_.limits.disk_free_min;
-  question.reserved_bytes = ledger_.state().reserved_bytes;
-  return core::refuse(question);
+  return core::refuse(ask_for_disk(0));
 }
 
 storage::Batch Lifecycle::seal(const storage::ClockStamp& clock) {
@@ -132,12 +143,8 @@ Step Lifecycle::message_sent(Ticket ticket, QueueId queue,
                              std::shared_ptr<const storage::MessageRecord> message, Duration delay,
                              const Moment& moment) {
   Step step = begin();
-  AdmitQuestion question;
-  question.space = space_;
-  question.disk_free_min = settings_.limits.disk_free_min;
-  question.reserved_bytes = ledger_.state().reserved_bytes;
-  question.event_bytes = storage::charged_bytes_of_message(*message);
-  std::optional<Refused> refused = core::refuse(question);
+  std::optional<Refused> refused =
+      core::refuse(ask_for_disk(storage::charged_bytes_of_message(*message)));
   if (draining_) refused = Refused{Refusal::unavailable, "the daemon is stopping"};
   if (!queues_.configured(queue)) {
     refused = Refused{Refusal::not_found, "this queue is not in the configuration any more"};
@@ -225,24 +232,36 @@ void Lifecycle::verify() const {
   queues_.verify();
   uint64_t bytes = 0;
   uint64_t outcome_bytes = 0;
+  std::map<FunctionId, uint64_t> dead_letters_owed;
+  std::map<QueueId, uint64_t> owed;
   std::map<FunctionId, std::pair<uint32_t, uint32_t>> running;
   for (const auto& [seq, attempt] : running_) {
     CHECK(attempt.event.seq == seq);
     bytes += attempt.record->payload.size() + attempt.settings->result_bytes_max;
-    outcome_bytes += attempt.outcome_bytes;
+    outcome_bytes += attempt.outcome.all;
+    dead_letters_owed[attempt.event.function] += attempt.outcome.dead_letter;
+    const auto& routes = attempt.routes;
+    if (routes.on_success) owed[*routes.on_success] += attempt.outcome.on_success;
+    if (routes.on_failure) owed[*routes.on_failure] += attempt.outcome.on_failure;
+    if (routes.dead_letter) owed[*routes.dead_letter] += attempt.outcome.dead_letter_message;
     auto& [events, calls] = running[attempt.event.function];
     (attempt.type == storage::InvocationType::event ? events : calls) += 1;
   }
   CHECK(bytes == running_bytes_);
   CHECK(outcome_bytes == outcome_bytes_);
+  for (const auto& [id, record] : ledger_.queues()) CHECK(queues_.owed(id) == owed[id]);
   size_t claims = 0;
+  Growth growth;
   for (const auto& [id, function] : backlog_.functions()) {
+    growth += function.growth.times(living(function));
     claims += function.claims();
     const auto& [events, calls] = running[id];
     CHECK(function.events_running == events);
     CHECK(function.calls_running == calls);
+    CHECK(function.dead_letters_owed == dead_letters_owed[id]);
   }
   CHECK(claims == claims_);
+  CHECK(growth == growth_);
   CHECK(awaits_.size() == await_ends_.size());
 }
 

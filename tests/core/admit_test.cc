@@ -45,6 +45,8 @@ INSTANTIATE_TEST_SUITE_P(
         AdmitCase{"what_living_events_may_need_counts",
                   [](AdmitQuestion& question) { question.reserved_bytes += 1; },
                   Refusal::no_space},
+        AdmitCase{"what_they_may_add_to_history_keys_and_queues_counts",
+                  [](AdmitQuestion& question) { question.growth_bytes = 1; }, Refusal::no_space},
         AdmitCase{"what_was_written_since_the_measurement_counts",
                   [](AdmitQuestion& question) { question.space.written_bytes += 1; },
                   Refusal::no_space},
@@ -72,6 +74,23 @@ INSTANTIATE_TEST_SUITE_P(
                   [](AdmitQuestion& question) { question.idempotency_bytes = 50; },
                   std::nullopt}),
     [](const auto& test) { return std::string{test.param.name}; });
+
+TEST(Growth, IsWhatLivingEventsMayWriteAndEndsWhereTheBoundsDo) {
+  config::FunctionSettings function;
+  function.result_bytes_max = 3000;
+  function.retry = config::ListedRetry{};
+  EXPECT_EQ(growth_of_one(function).answers, 3000u);
+  EXPECT_EQ(growth_of_one(function).history, 3000u + kAttemptBytesMax);
+  EXPECT_EQ(growth_of_one(function).results, 0u);
+  function.on_success = "done";
+  function.result_bytes_max = 300'000;
+  function.retry = config::LambdaRetry{2};
+  EXPECT_GE(growth_of_one(function).results, 400'000u);
+  EXPECT_EQ(growth_of_one(function).answers, storage::kResultKeptBytesMax);
+  const Growth of_ten = Growth{100, 10, 1}.times(10);
+  EXPECT_EQ(growth_bytes(of_ten, {5000, 5000, 5000}), 1110u);
+  EXPECT_EQ(growth_bytes(of_ten, {999, 7, 0}), 1006u);
+}
 
 TEST(Reserve, GrowsWithWhatTheEndingMayWrite) {
   const config::FunctionSettings plain;

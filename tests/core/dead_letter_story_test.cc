@@ -98,13 +98,15 @@ TEST_F(DeadLetterTest, AllAreMovedAPageAtATime) {
 
 TEST_F(DeadLetterTest, ARedriveOfAllThatFindsNoRoomStopsThereAndTheNextCallSaysWhy) {
   for (const char* key : {"", "key"}) {
-    World world{one_function(no_retries())};
+    config::FunctionSettings function = no_retries();
+    function.result_bytes_max = 1;
+    World world{one_function(function)};
     std::vector<EventId> dead;
     for (int n = 0; n < 4; ++n) dead.push_back(dead_event(world, std::to_string(n), ""));
     dead.push_back(dead_event(world, "keyed", key));
     dead.push_back(dead_event(world, "last", ""));
-    const uint64_t each = core::reserve_for(10, no_retries());
-    world.space_measured(world.settings().limits.disk_free_min + 4 * each + each / 2);
+    const uint64_t each = core::reserve_for(1, function) + core::growth_of_one(function).history;
+    world.space_measured(world.settings().limits.disk_free_min + 4 * each);
     const Ticket first = ask(world, core::DeadLetterVerb::redrive);
     EXPECT_EQ(moved(world, first), 4u);
     const auto next = world.answer_as<core::DeadLettersMoved>(first)->next;

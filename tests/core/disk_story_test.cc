@@ -157,6 +157,115 @@ TEST_F(StartGateTest, ARestartOnAFullDiskInterruptsNobodyTwice) {
   EXPECT_EQ(view(world_, id).state, storage::ViewState::succeeded);
 }
 
+// --- room in queues and among dead letters -----------------------------------------------
+
+class RoomTest : public testing::Test {
+ protected:
+  static config::Settings routed(uint64_t bytes_max) {
+    config::FunctionSettings function = function_settings();
+    function.on_success = "done";
+    function.concurrency_max = 50;
+    function.result_bytes_max = 300;
+    config::Settings settings = one_function(function);
+    settings.queues["done"].bytes_max = bytes_max;
+    return settings;
+  }
+  static const storage::QueueRecord& queue(World& world) {
+    return world.core().ledger().queue(*world.core().ledger().find_queue("done"));
+  }
+  // Receives and deletes what the queue has; tells how many there were.
+  static size_t empty_queue(World& world) {
+    const Ticket ticket = world.receive("done", 10, 12h);
+    world.settle();
+    const auto messages = world.answer_as<core::Received>(ticket)->messages;
+    for (const auto& message : messages) world.remove(message.key);
+    world.settle();
+    return messages.size();
+  }
+};
+
+TEST_F(RoomTest, AQueueNeverExceedsItsBoundByMoreThanOneRecordAndAllEndAsItIsEmptied) {
+  World world{routed(20'000)};
+  for (int n = 0; n < 60; ++n) world.submit(event_of("cat", {}, 1s));
+  world.settle();
+  pass(world, 1s);
+  size_t emptied = 0;
+  for (int round = 0; round < 200 && emptied < 60; ++round) {
+    while (!world.handlers().empty()) {
+      finish(world, world.handlers().begin()->first, core::Succeeded{std::string(300, 'r')});
+      EXPECT_LT(queue(world).bytes, 20'000u + 1500u);
+    }
+    EXPECT_GE(queue(world).bytes + 50 * 1500u, 20'000u);
+    EXPECT_GT(world.core().next_wakeup().value_or(TimePoint::max()), world.moment().now);
+    emptied += empty_queue(world);
+  }
+  EXPECT_EQ(emptied, 60u);
+  EXPECT_EQ(world.core().ledger().state().ended, 60u);
+  EXPECT_SOUND(world);
+}
+
+TEST_F(RoomTest, WhileAQueueIsFullNothingGrowsTooOldAndOtherFunctionsGoOn) {
+  config::Settings settings = routed(1000);
+  settings.functions["f"].event_age_max = 60s;
+  settings.functions["g"] = function_settings();
+  World world{settings};
+  const EventId first = accepted(world, event_of("first"));
+  const EventId waits = accepted(world, event_of("waits", {}, 1s));
+  finish(world, first, core::Succeeded{std::string(300, 'r')});
+  while (queue(world).bytes < 1000) world.send("done", std::string(500, 'm'));
+  pass(world, 10min);
+  EXPECT_EQ(view(world, waits).state, storage::ViewState::pending);
+  core::Submission other = event_of("other");
+  other.function = "g";
+  EXPECT_EQ(attempt_of(world, accepted(world, other)), 1u);
+  while (empty_queue(world) > 0) {
+  }
+  EXPECT_EQ(view(world, waits).ending->condition, storage::Condition::event_age_exceeded);
+  EXPECT_SOUND(world);
+}
+
+TEST_F(RoomTest, DeadLettersNeverExceedTheirBoundByMoreThanOne) {
+  config::FunctionSettings function = function_settings();
+  function.retry = config::ListedRetry{};
+  function.concurrency_max = 50;
+  function.dead_letters_bytes_max = 30'000;
+  World world{one_function(function)};
+  for (int n = 0; n < 60; ++n) world.submit(event_of(std::string(1000, 'x'), {}, 1s));
+  world.settle();
+  pass(world, 1s);
+  while (!world.handlers().empty()) {
+    finish(world, world.handlers().begin()->first, core::Exited{1});
+  }
+  const storage::FunctionId id = *world.core().ledger().find_function("f");
+  EXPECT_LT(world.core().ledger().function(id).dead_letters_bytes, 30'000u + 8000u);
+  EXPECT_GT(world.core().ledger().function(id).dead_letters, 10u);
+  core::DeadLettersRequest discard;
+  discard.verb = core::DeadLetterVerb::discard;
+  discard.function = id;
+  for (int n = 0; n < 60 && world.core().ledger().function(id).waiting > 0; ++n) {
+    world.dead_letters(discard);
+    world.settle();
+    EXPECT_FALSE(world.handlers().empty());
+    while (!world.handlers().empty()) {
+      finish(world, world.handlers().begin()->first, core::Exited{1});
+    }
+  }
+  EXPECT_EQ(world.core().ledger().state().ended, 60u);
+  EXPECT_SOUND(world);
+}
+
+TEST_F(RoomTest, AReloadThatRaisesTheBoundLetsThemStart) {
+  World world{routed(1)};
+  const EventId first = accepted(world, event_of("first"));
+  const EventId waits = accepted(world, event_of("waits", {}, 1s));
+  finish(world, first, core::Succeeded{"r"});
+  pass(world, 1s);
+  EXPECT_EQ(attempt_of(world, waits), 0u);
+  world.reload(routed(100'000));
+  world.settle();
+  EXPECT_EQ(attempt_of(world, waits), 1u);
+}
+
 // --- calls and receivers on a short disk -------------------------------------------------
 
 TEST(ShortDisk, ACallRunsAndLeavesABriefRowUntilNothingStartsAnyMore) {
@@ -182,6 +291,45 @@ TEST(ShortDisk, ACallRunsAndLeavesABriefRowUntilNothingStartsAnyMore) {
   const Ticket refused = world.submit(call_of("dog"));
   world.settle();
   EXPECT_EQ(refusal(world, refused), core::Refusal::no_space);
+}
+
+TEST(ShortDisk, MessagesAreHandedOutDownToAQuarterOfTheFloorAndDeletedBelow) {
+  World world{small_disk()};
+  for (int n = 0; n < 3; ++n) world.send("done", std::string(100'000, 'm'));
+  world.settle();
+  const auto receive = [&] {
+    const Ticket ticket = world.receive("done", 10, 12h);
+    world.settle();
+    return ticket;
+  };
+  world.space_measured(4 * kMiB + 250'000);
+  const Ticket two = receive();  // a third one would go below the quarter
+  ASSERT_EQ(world.answer_as<core::Received>(two)->messages.size(), 2u);
+  EXPECT_EQ(refusal(world, receive()), core::Refusal::no_space);
+  world.space_measured(0);
+  const Ticket gone = world.remove(world.answer_as<core::Received>(two)->messages[0].key);
+  world.settle();
+  EXPECT_NE(world.answer_as<core::Deleted>(gone), nullptr);
+  EXPECT_EQ(refusal(world, receive()), core::Refusal::no_space);
+  world.space_measured(64 * kMiB);
+  EXPECT_EQ(world.answer_as<core::Received>(receive())->messages.size(), 1u);
+  EXPECT_TRUE(world.answer_as<core::Received>(receive())->messages.empty());
+  EXPECT_SOUND(world);
+}
+
+TEST(ShortDisk, AMessageIsNotLostWhenTheDiskFillsUpWhileItIsRead) {
+  World world{small_disk()};
+  world.send("done", "hello");
+  world.settle();
+  const Ticket early = world.receive("done", 10, 12h);  // its body is being read
+  world.space_measured(0);
+  world.settle();
+  EXPECT_EQ(refusal(world, early), core::Refusal::no_space);
+  world.space_measured(UINT64_MAX);
+  const Ticket again = world.receive("done", 10, 12h);
+  world.settle();
+  EXPECT_EQ(world.answer_as<core::Received>(again)->messages.at(0).record->receive_count, 1u);
+  EXPECT_SOUND(world);
 }
 
 }  // namespace

@@ -216,6 +216,47 @@ void Simulation::finish_all_handlers() {
   while (!world_.handlers().empty()) finish_handler();
 }
 
+// Events wait for a queue, or for dead letters to go.
+bool Simulation::wants_room() {
+  const core::Lifecycle& core = world_.core();
+  for (const auto& [id, function] : core.backlog().functions()) {
+    const storage::FunctionRecord& record = core.ledger().function(id);
+    if (record.fresh + record.waiting > 0 && !core.has_room(function)) return true;
+  }
+  return false;
+}
+
+// Consumers empty the queues, and an operator discards; what others received stays
+// hidden for a while.
+void Simulation::make_room() {
+  for (const auto& [name, settings] : plan_.settings.queues) {
+    Asked receive{};
+    receive.kind = Asked::Kind::receive;
+    const test::Ticket ticket = world_.receive(name, 10, 12h);
+    ask(ticket, receive);
+    world_.settle();
+    const auto* received = world_.answer_as<core::Received>(ticket);
+    if (received == nullptr) continue;
+    for (const core::ReceivedMessage& message : received->messages) {
+      Asked remove{};
+      remove.kind = Asked::Kind::remove;
+      remove.receipt = message.key;
+      queue_model_.deleting(message.key);
+      ask(world_.remove(message.key), remove);
+    }
+  }
+  for (const auto& [id, function] : world_.core().backlog().functions()) {
+    if (world_.core().has_room(function)) continue;
+    Asked discard{};
+    discard.kind = Asked::Kind::dead_letters;
+    discard.dead_letters.verb = core::DeadLetterVerb::discard;
+    discard.dead_letters.function = id;
+    ask(world_.dead_letters(discard.dead_letters), discard);
+  }
+  world_.advance(10s);
+  world_.tick_if_due();
+}
+
 void Simulation::heal() {
   world_.space_measured(UINT64_MAX);
   world_.reload(plan_.settings);
@@ -227,6 +268,10 @@ void Simulation::heal() {
       continue;
     }
     if (living() == 0 && asked_.empty()) return;
+    if (wants_room()) {
+      make_room();
+      continue;
+    }
     const auto wakeup = world_.core().next_wakeup();
     if (!wakeup) {
       witness_.complain("something lives, and nothing waits for it");

@@ -65,6 +65,8 @@ class Simulation {
   void reload();
   void heal();
   void finish_all_handlers();
+  bool wants_room();
+  void make_room();
   void audit_all();
   uint64_t living();
   void check_store(const storage::Store& store, const std::string& when);

@@ -47,7 +47,9 @@ std::string name_of(const EventId& id) {
 }
 
 Witness::Witness(const config::Settings& settings)
-    : checker_(rules_of(settings)), limits_(settings.limits) {}
+    : checker_(rules_of(settings)),
+      limits_(settings.limits),
+      queue_settings_(settings.queues) {}
 
 test::Hooks Witness::hooks() {
   test::Hooks hooks;
@@ -95,15 +97,43 @@ void Witness::stepped(const core::Step& step) {
     } else if (const auto* erased = std::get_if<EraseEvent>(&mutation)) {
       contents.erased.insert(erased->id);
     } else if (const auto* message = std::get_if<PutMessage>(&mutation)) {
+      if (message->key.generation.value > 0 && world_->free_bytes() < limits_.disk_free_min / 4) {
+        complain("a message is handed out although the disk is too full");
+      }
       if (const auto id = told_of(*message->record, box)) contents.records[*id] += 1;
     }
   }
   for (const PutHistory* ending : endings) check_ending(contents, *ending);
+  look_at_queues();
 }
 
 void Witness::check_start(const core::StartAttempt& start) {
   if (world_->free_bytes() < limits_.disk_free_min / 2) {
     complain(name_of(start.event) + ": an attempt starts although the disk is too full");
+  }
+  if (start.type == InvocationType::synchronous) return;
+  // Full before and after this step: there was no moment at which it had room.
+  const core::Ledger& ledger = world_->core().ledger();
+  for (const auto& route : {start.settings->on_success, start.settings->on_failure,
+                            start.settings->dead_letter}) {
+    if (!route) continue;
+    const QueueId queue = *ledger.find_queue(*route);
+    if (full_queues_.contains(queue) &&
+        ledger.queue(queue).bytes >= queue_settings_.at(*route).bytes_max) {
+      complain(name_of(start.event) + ": an attempt starts although " + *route + " is full");
+    }
+  }
+  const FunctionRecord& function = ledger.function(start.event.function);
+  if (start.settings->dead_letters_full == config::DeadLettersFull::refuse &&
+      function.dead_letters_bytes >= start.settings->dead_letters_bytes_max) {
+    complain(name_of(start.event) + ": an attempt starts although its dead letters are full");
+  }
+}
+
+void Witness::look_at_queues() {
+  full_queues_.clear();
+  for (const auto& [id, record] : world_->core().ledger().queues()) {
+    if (record.bytes >= queue_settings_.at(record.name).bytes_max) full_queues_.insert(id);
   }
 }
 

@@ -40,6 +40,7 @@ class Witness {
   };
   void stepped(const core::Step& step);
   void check_start(const core::StartAttempt& start);
+  void look_at_queues();
   void check_ending(const StepContents& step, const storage::PutHistory& ending);
   void durable(const storage::Batch& batch);
   void started(const core::StartAttempt& start);
@@ -49,6 +50,8 @@ class Witness {
 
   test::HistoryChecker checker_;
   config::LimitSettings limits_;
+  std::map<std::string, config::QueueSettings> queue_settings_;
+  std::set<storage::QueueId> full_queues_;                   // after the step before
   test::World* world_ = nullptr;
   std::map<storage::Seq, std::set<test::SeenRoute>> routes_;  // by ending
   std::vector<std::string> complaints_;
