@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/core/history_book.h"
 #include "daemon/core/lifecycle.h"
 #include "storage/base/check.h"
 
@@ -47,6 +48,10 @@ Step Lifecycle::finish(Step step, const Moment& moment) {
     Function& function = backlog_.at(id);
     backlog_.want_pages(step, function);
     rearm(function, moment);
+  }
+  history_ages_at_.reset();
+  if (const auto at = history_ages_at(ledger_.state(), settings_.limits)) {
+    history_ages_at_ = moment.now + std::max(Duration{1}, *at - moment.lit);
   }
   torn_batch_.finish(step);
   return step;
@@ -280,6 +285,9 @@ Step Lifecycle::ticked(const Moment& moment) {
     await_over(step, await_ends_.begin()->second);
   }
   open_gate();
+  if (history_ages_at_ && *history_ages_at_ <= moment.now) {
+    history_aged(step, ledger_, moment.lit, settings_.limits);
+  }
   sweep(step, moment);
   return finish(std::move(step), moment);
 }
@@ -291,6 +299,7 @@ std::optional<TimePoint> Lifecycle::next_wakeup() const {
   };
   if (queues_.can_resume()) sooner(TimePoint{});  // at once
   if (disk_was_short_ && has_disk()) sooner(TimePoint{});
+  if (history_ages_at_) sooner(*history_ages_at_);
   if (!await_ends_.empty()) sooner(await_ends_.begin()->first);
   if (ledger_.state().idempotency_bytes > 0 && !sweeping_from_) sooner(sweep_at_);
   return at;

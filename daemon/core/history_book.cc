@@ -36,4 +36,27 @@ void history_grew(Step& step, Ledger& ledger, Seq ending, uint64_t bytes, LitPoi
   step.effects.push_back(DropHistory{state.history_cutoff});
 }
 
+std::optional<LitPoint> history_ages_at(const storage::StateRecord& state,
+                                        const config::LimitSettings& limits) {
+  const auto& marks = state.history_marks;
+  if (marks.empty()) return std::nullopt;
+  if (marks.size() > 1) return marks[1].at + limits.history_age_max;
+  return marks[0].at + limits.history_age_max + limits.history_age_max / kHistoryMarksPerBound;
+}
+
+void history_aged(Step& step, Ledger& ledger, LitPoint now, const config::LimitSettings& limits) {
+  storage::StateRecord& state = ledger.change();
+  bool cut = false;
+  for (auto at = history_ages_at(state, limits); at && *at <= now;
+       at = history_ages_at(state, limits)) {
+    state.history_marks.erase(state.history_marks.begin());
+    cut = true;
+  }
+  if (!cut) return;
+  state.history_cutoff =
+      state.history_marks.empty() ? state.next_seq : state.history_marks.front().ending;
+  ledger.want_commit();
+  step.effects.push_back(DropHistory{state.history_cutoff});
+}
+
 }  // namespace holdfast::core

@@ -29,4 +29,10 @@ inline uint64_t history_bytes_most(const config::LimitSettings& limits) {
 void history_grew(Step& step, Ledger& ledger, Seq ending, uint64_t bytes, LitPoint now,
                   const config::LimitSettings& limits);
 
+// Where nothing ends any more: when something will be too old, and cutting that off. The
+// last mark has no successor; what it begins is a sixteenth younger at most.
+std::optional<LitPoint> history_ages_at(const storage::StateRecord& state,
+                                        const config::LimitSettings& limits);
+void history_aged(Step& step, Ledger& ledger, LitPoint now, const config::LimitSettings& limits);
+
 }  // namespace holdfast::core

@@ -94,11 +94,13 @@ storage::Batch Ledger::seal(const storage::ClockStamp& clock) {
   state_.batch_number += 1;
   batch.push(storage::PutState{state_});
   sealed_seq_ = state_.next_seq;
+  commit_wanted_ = false;
   return batch;
 }
 
 bool Ledger::wants_commit() const {
-  return state_.next_seq.value - sealed_seq_.value >= storage::kSeqsSkippedAtStart / 2 ||
+  return commit_wanted_ ||
+         state_.next_seq.value - sealed_seq_.value >= storage::kSeqsSkippedAtStart / 2 ||
          !changed_functions_.empty() || !changed_queues_.empty();
 }
 

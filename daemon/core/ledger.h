@@ -62,6 +62,9 @@ class Ledger {
   // The meta rows of everything changed since the last seal.
   storage::Batch seal(const storage::ClockStamp& clock);
 
+  // The state alone has changed, and must not wait for somebody else's commit.
+  void want_commit() { commit_wanted_ = true; }
+
   // True when there is something to commit although no event asked for it: seqs were
   // handed out unwritten (synchronous calls) and the next start must skip them all.
   bool wants_commit() const;
@@ -75,6 +78,7 @@ class Ledger {
   std::set<storage::FunctionId> changed_functions_;
   std::set<storage::QueueId> changed_queues_;
   storage::Seq sealed_seq_;
+  bool commit_wanted_ = false;
 };
 
 }  // namespace holdfast::core

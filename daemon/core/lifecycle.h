@@ -348,6 +348,7 @@ class Lifecycle {
 
   std::optional<storage::KeyHash> sweeping_from_;
   TimePoint sweep_at_{};
+  std::optional<TimePoint> history_ages_at_;
 
   [[no_unique_address]] TornBatch torn_batch_;
   bool draining_ = false;

@@ -332,5 +332,25 @@ TEST(ShortDisk, AMessageIsNotLostWhenTheDiskFillsUpWhileItIsRead) {
   EXPECT_SOUND(world);
 }
 
+TEST(ShortDisk, HistoryThatIsTooOldGoesByItselfAndAnIdleBoxWritesNothingElse) {
+  config::Settings settings = one_function();
+  settings.limits.history_age_max = 160s;
+  World world{settings};
+  const EventId id = accepted(world, event_of("cat"));
+  finish(world, id, core::Succeeded{"done"});
+  const uint64_t commits = world.memory().commit_count();
+  pass(world, 169s);
+  EXPECT_EQ(view(world, id).state, storage::ViewState::succeeded);
+  EXPECT_EQ(world.memory().commit_count(), commits);
+  pass(world, 1s);
+  const Ticket gone = world.await(id, 0s);
+  world.settle();
+  EXPECT_FALSE(world.viewed(gone)->has_value());
+  EXPECT_EQ(world.memory().commit_count(), commits + 1);
+  EXPECT_EQ(world.memory().row_count(storage::Family::history), 0u);
+  EXPECT_EQ(world.core().next_wakeup(), std::nullopt);
+  EXPECT_SOUND(world);
+}
+
 }  // namespace
 }  // namespace holdfast::test

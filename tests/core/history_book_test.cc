@@ -87,6 +87,31 @@ TEST_F(HistoryBookTest, KeepsABoundedNumberOfMarks) {
   }
 }
 
+TEST_F(HistoryBookTest, AgesWhereNothingEndsAnyMoreMarkByMarkUntilNothingIsLeft) {
+  EXPECT_FALSE(history_ages_at(state(), limits_).has_value());
+  const LitPoint began = now_;
+  grow(10);
+  grow(10, 9s);
+  const Seq second_mark = state().next_seq;
+  grow(10, 1s);
+  EXPECT_EQ(history_ages_at(state(), limits_), began + 170s);
+  Step step;
+  history_aged(step, ledger_, began + 170s - 1ms, limits_);
+  EXPECT_TRUE(step.effects.empty());
+  history_aged(step, ledger_, began + 170s, limits_);
+  EXPECT_EQ(state().history_cutoff, second_mark);
+  EXPECT_TRUE(ledger_.wants_commit());
+  // What the last mark begins may be a sixteenth of the bound younger than it.
+  EXPECT_EQ(history_ages_at(state(), limits_), began + 180s);
+  history_aged(step, ledger_, began + 180s, limits_);
+  EXPECT_EQ(bytes_shown(), 0u);
+  EXPECT_EQ(history_bytes(state()), 0u);
+  EXPECT_EQ(step.effects.size(), 2u);
+  EXPECT_FALSE(history_ages_at(state(), limits_).has_value());
+  grow(10, 60s);
+  EXPECT_EQ(bytes_shown(), 10u);
+}
+
 TEST_F(HistoryBookTest, TheCutOffNeverGoesBack) {
   Seq before = state().history_cutoff;
   for (int n = 0; n < 300; ++n) {
