@@ -60,8 +60,10 @@ Result<> Committer::write(const Commit& commit) {
   if (Result<> written = store_.commit(writes); !written) return written;
   crash_point("after_wal_sync");
   if (!commit.history_cutoff) return ok();
-  return store_.drop_below(storage::Family::history,
-                           storage::history_key(*commit.history_cutoff));
+  const Result<> dropped = store_.drop_below(storage::Family::history,
+                                             storage::history_key(*commit.history_cutoff));
+  crash_point("after_history_drop");
+  return dropped;
 }
 
 }  // namespace holdfast::daemon

@@ -81,6 +81,7 @@ void Engine::turn_over() {
     } else {
       moment();
       gathering_.append(core_.seal(clock_.stamp()));
+      crash_point("after_seal");
       committer_.submit(Commit{last_step_, std::exchange(gathering_, {}),
                                std::exchange(history_cutoff_, std::nullopt)});
     }

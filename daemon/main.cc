@@ -73,6 +73,7 @@ ExitCode run(const std::string& config_path) {
     spdlog::critical("{}", lock.error().what);
     return exit_code_of(lock.error());
   }
+  crash_point("before_spawner");
   notify_status("waiting for handlers of an earlier daemon");
   Result<spawner::Launched> spawner = spawner::launch_spawner(
       directory, spawner::SpawnerProgram{.descriptors = descriptors});
@@ -84,6 +85,7 @@ ExitCode run(const std::string& config_path) {
   notify_extend_timeout(kRecoveryTimeMax);
   crash_point("before_open");
   const ExitCode code = open_and_serve(*settings, config_path, spawner->socket.number());
+  crash_point("after_close");
   spawner::end_spawner(std::move(*spawner));
   return code;
 }

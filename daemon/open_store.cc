@@ -136,7 +136,9 @@ ExitCode open_and_serve(const config::Settings& settings, const std::string& con
   }
   spdlog::info("{}", (*store)->open_report().audit.sentence);
   crash_point("after_open");
-  return serve(**store, settings, config_path, spawner_fd);
+  const ExitCode code = serve(**store, settings, config_path, spawner_fd);
+  crash_point("after_serving");
+  return code;
 }
 
 }  // namespace holdfast::daemon

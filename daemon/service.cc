@@ -69,6 +69,7 @@ Service::Service(ServiceParts parts)
                        spdlog::warn("drain_timeout is over: ending {} running attempts",
                                     core_.attempts_running());
                        engine_.absorb(core_.drain_expired(engine_.moment()));
+                       crash_point("drain_expired");
                      }),
       last_replies_(loop_, [this] { last_replies_given_up_ = true; }),
       terminate_(loop_, SIGTERM, [this] { drain(); }),
@@ -94,6 +95,7 @@ Result<ExitCode> Service::run() {
   spdlog::info("ready on {}: {} functions, {} interrupted attempts to run again, started in {} ms",
                settings_.socket.path, settings_.functions.size(), recovered.interrupted_events,
                recovery_duration_.count());
+  crash_point("before_serving");
   notify_ready();
   each_second();
   loop_.run();
@@ -227,6 +229,7 @@ void Service::drain() {
 
 void Service::stop_if_drained() {
   if (!core_.draining() || !core_.idle() || !engine_.settled()) return;
+  crash_point("drained");
   server_->flush_touched();
   if (!server_->all_sent() && !last_replies_given_up_) {
     if (!std::exchange(last_replies_awaited_, true)) {
@@ -263,6 +266,7 @@ void Service::reload() {
   set_log_level(settings_.daemon.log_level);
   server_->set_limits(settings_.limits);
   engine_.absorb(core_.settings_changed(settings_, engine_.moment()));
+  crash_point("in_reload");
   for (const std::string& warning : config::warnings(settings_)) spdlog::warn("{}", warning);
   spdlog::info("reloaded: {} functions", settings_.functions.size());
   notify_ready();

@@ -16,6 +16,7 @@
 #include "daemon/spawner/process_lock.h"
 #include "daemon/spawner/processes.h"
 #include "daemon/spawner/protocol.h"
+#include "storage/base/crash_point.h"
 #include "storage/base/match.h"
 #include "storage/base/mutant.h"
 
@@ -191,6 +192,7 @@ int spawner_main(int socket_fd, const std::string& state_directory) {
     refuse(socket_fd, NotReady{std::string{"signalfd: "} + std::strerror(errno)});
     return 1;
   }
+  crash_point("spawner_before_ready");
   Spawner{socket_fd, child_signals.number()}.run();
   if (!broken(Mutant::handlers_outlive)) end_all_descendants();
   return 0;  // the lock goes last, with `lock`

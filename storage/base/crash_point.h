@@ -5,8 +5,8 @@
 //    crash_point("after_wal_sync");
 //
 // They exist only in builds with HOLDFAST_TEST_HOOKS; in all others nothing of them
-// remains. Any thread may pass one. tests/crash/README.md lists them; the kill test
-// (tests/crash/kill_test.py) aims at each.
+// remains. Any thread may pass one. tests/crash/points.py lists them with their reasons;
+// the kill test (tests/crash/kill_test.py) aims at each and must reach each.
 #pragma once
 
 #ifdef HOLDFAST_TEST_HOOKS

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/base/crash_point.h"
 #include "storage/base/mutant.h"
 #include "storage/rocks/database.h"
 #include "storage/rocks/wal_cut.h"
@@ -220,6 +221,7 @@ Result<std::unique_ptr<Database>> open_database(const OpenOptions& options, Open
   report.acknowledged_sequence = SideFile::read(base, side_path);
   const Result<> audited = audit_under_lock(options, base, report);
   if (!audited) return audited.error();
+  crash_point("after_audit");
 
   auto database = std::make_unique<Database>();
   database->env = log_friendly_env(base);
@@ -234,6 +236,7 @@ Result<std::unique_ptr<Database>> open_database(const OpenOptions& options, Open
     const Result<> judged = judge_loss(options, report, *missing);
     if (!judged) return judged.error();
   }
+  crash_point("before_first_side_file");
   if (!options.read_only) {
     database->side_file = SideFile::open_or_none(base, side_path);
     if (!report.loss_accepted) database->side_file.write(report.sequence);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "storage/base/crash_point.h"
 #include "storage/base/mutant.h"
 #include "storage/rocks/database.h"
 
@@ -82,6 +83,7 @@ Result<> RocksStore::write_synced(std::span<const Write> writes) {
   if (!marked.ok()) return to_error(marked, "cannot build a batch");
   const rocksdb::Status written = database.db->Write(commit_options(), &database.batch);
   if (!written.ok()) return to_error(written, "cannot commit");
+  crash_point("before_side_file");
   database.side_file.write(database.db->GetLatestSequenceNumber());
 
   const int64_t us = std::chrono::duration_cast<std::chrono::microseconds>(
