@@ -86,6 +86,7 @@ class Box:
         self.run_by = []  # words before holdfastd's own command line
         self.variables = {}  # what its environment has beyond the usual
         self.clients = []
+        self.hooks = {}  # HOLDFAST_CRASH_AT and its like, for the daemon alone
         self.settings = {
             "daemon": {"state_directory": self.state_path, "drain_timeout": "5s"},
             "socket": {"path": self.socket_path, "mode": "0666", "group": ""},
@@ -144,7 +145,7 @@ class Box:
             file.write(toml(self.settings) if text is None else text)
 
     def environment(self):
-        kept = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
+        kept = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS", "HOLDFAST_MUTANT")
         environment = {key: os.environ[key] for key in kept if key in os.environ}
         path = os.environ.get("PATH", "/usr/bin:/bin")
         # HOME marks every process that comes of this daemon: see processes().
@@ -160,7 +161,7 @@ class Box:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self.environment(),
+                env={**self.environment(), **self.hooks},
                 start_new_session=True,
             )
 

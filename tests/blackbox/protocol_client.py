@@ -64,6 +64,14 @@ class Client:
     def call(self, method, **params):
         return self.reply(self.send(method, **params))
 
+    def replies_at_hand(self):
+        """What one read gives, which must not wait; ConnectionError when it is over."""
+        data = self.socket.recv(1 << 18)
+        if not data:
+            raise ConnectionError("the daemon closed the connection")
+        self.unpacker.feed(data)
+        return [(msgid, error, result) for _, msgid, error, result in self.unpacker]
+
     def replies_until_closed(self):
         replies = []
         with contextlib.suppress(ConnectionError):

@@ -191,6 +191,7 @@ void Witness::durable(const Batch& batch) {
       ending.retries_exhausted = record.condition == Condition::retries_exhausted;
       ending.failures = record.spent.failures;
       ending.interruptions = record.spent.interruptions;
+      ending.attempt = record.spent.attempt.value;
       ending.routes = routes_[put->ending];
       if (expiries.contains(record.event)) ending.key_expires_at = expiries[record.event];
       checker_.ended(name_of(record.event), ending);

@@ -7,6 +7,8 @@
 //   attempt numbers rise                 "an attempt number did not rise"
 //   attempts of one event never overlap  "two attempts at once"
 //   nothing runs after its ending        "was started after its ending"
+//   a started attempt is never forgotten "does not know of an attempt that started"
+//   a success is a handler's             "ended as a success that no handler had"
 //   a synchronous call runs once         "a call was started twice"
 //   one key, one event                   "its key names another event"
 //   a record exists for each ending      "record"
@@ -138,6 +140,7 @@ void HistoryChecker::attempt_ended(const Id& id, uint32_t attempt, bool succeede
   Event& running = event(id);
   if (running.running != attempt) complain(id, "an attempt ended that did not run");
   running.running.reset();
+  if (succeeded) running.successes.insert(attempt);
   if (stopped && !succeeded) running.stops += 1;
 }
 
@@ -147,9 +150,20 @@ void HistoryChecker::daemon_died() {
 
 // --- what is kept ----------------------------------------------------------------
 
+void HistoryChecker::check_attempts(const Id& id, const Event& over, const SeenEnding& ending) {
+  if (!ending.attempt) return;
+  if (*ending.attempt < over.last_attempt) {
+    complain(id, "does not know of an attempt that started: " + std::to_string(over.last_attempt));
+  }
+  if (ending.state == SeenState::succeeded && !over.successes.contains(*ending.attempt)) {
+    complain(id, "ended as a success that no handler had");
+  }
+}
+
 void HistoryChecker::ended(const Id& id, const SeenEnding& ending) {
   ++endings_;
   Event& over = event(id);
+  check_attempts(id, over, ending);
   if (!over.lives) complain(id, "ended twice in one life");
   over.lives = false;
   over.lives_ended += 1;

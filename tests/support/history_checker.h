@@ -39,6 +39,7 @@ struct SeenEnding {
   bool retries_exhausted = false;
   uint32_t failures = 0;
   uint32_t interruptions = 0;
+  std::optional<uint32_t> attempt;        // the number of the last one, if it says so
   std::set<SeenRoute> routes;             // where a record of it must be
   std::optional<int64_t> key_expires_at;  // of an event that owns its key
 };
@@ -103,6 +104,7 @@ class HistoryChecker {
     bool dead = false;
     uint32_t last_attempt = 0;
     std::optional<uint32_t> running;
+    std::set<uint32_t> successes;  // attempts whose handlers did their work
     uint32_t starts = 0;  // of this life
     uint32_t stops = 0;
     uint32_t lives_ended = 0;
@@ -123,6 +125,7 @@ class HistoryChecker {
   void name_by_key(const Id& id, const std::string& payload, int64_t at,
                    std::optional<Request> answered);
   void check_starts(const Id& id, const Event& event);
+  void check_attempts(const Id& id, const Event& event, const SeenEnding& ending);
 
   std::map<std::string, FunctionRules> rules_;
   std::vector<Asked> asked_;
