@@ -35,13 +35,13 @@ HANDLER = os.environ.get(
     "HOLDFAST_CRASH_HANDLER",
     os.path.join(os.path.dirname(harness.HOLDFASTD), "..", "tests", "crash_handler"),
 )
-RETRIES = {"archive": 2, "work": 2, "frail": 3, "slow": 0, "guest": 1}
+RETRIES = {"archive": 2, "work": 2, "frail": 3, "slow": 1, "guest": 1}
 INTERRUPTIONS_MAX = 3
 # Resident memory of a daemon with memory_max = 16 MiB. The sanitizer's shadow, its
 # quarantine and its redzones are most of the first number.
-RSS_BYTES_MAX = (420 if harness.SANITIZED else 120) << 20
+RSS_BYTES_MAX = (320 if harness.SANITIZED else 120) << 20
 END_S = 30
-LAST_TRAFFIC_S = 1.0
+LAST_TRAFFIC_S = 2.0
 ENDINGS = {"kill": 26, "spawner": 8, "everything": 7, "drain": 7, "stop": 6, "reload": 6}
 REST_OF_DRAIN_S = 0.35
 POINT_WAIT_S = 2.5
@@ -52,8 +52,6 @@ def deck(chance, count, short_history=False):
     aims = [name for name, point in points.POINTS.items()
             if (point.needs == "history") == short_history]
     chance.shuffle(aims)
-    if short_history:
-        aims *= 3
     plans = []
     while len(plans) < count:
         if len(plans) % 2 == 0 or short_history:
@@ -101,7 +99,7 @@ class CrashBox(harness.Box):
             "frail": {**common, **failures, "concurrency_max": 4,
                       "retry": {"retries": 3, "backoff_base": "20ms", "backoff_cap": "100ms"}},
             "slow": {**common, **failures, "on_success": "done", "timeout": "60s",
-                     "concurrency_max": 3, "retry": {"retries": 0}},
+                     "concurrency_max": 3, "retry": {"delays": ["0s"]}},
             "guest": {**common, "concurrency_max": 3, "retry": {"delays": ["20ms"]}},
         }
         self.settings["queues"] = {name: {} for name in ("done", "failures", "letters", "inbox")}

@@ -26,7 +26,7 @@ SUBMITS_MAX = 50  # in one life of the daemon
 
 # What handlers are told to do (handler.cc), with weights.
 ACTS = {
-    "work": {"ok": 40, "sleep:5": 10, "sleep:60": 10, "fail:1": 8, "fail:2": 6, "fail:99": 8,
+    "work": {"ok": 40, "sleep:5": 10, "sleep:60": 10, "sleep:300": 4, "fail:1": 8, "fail:2": 6, "fail:99": 8,
              "signal:1": 4, "hang:1": 3, "family:1": 4, "flood:1": 2, "big:80": 3},
     "frail": {"ok": 5, "fail:1": 5, "fail:4": 6, "fail:99": 10, "signal:3": 3, "hang:3": 2,
               "family:4": 4, "sleep:40": 5},
