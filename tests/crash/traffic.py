@@ -71,6 +71,7 @@ class Traffic:
         self.keys_begun = collections.Counter()
         self.again = collections.deque(maxlen=40)  # keyed submits that got no answer
         self.ids = collections.deque(maxlen=REMEMBERED_MAX)
+        self.slow = collections.deque(maxlen=6)  # likely to run when they are cancelled
         self.guests = set()  # never redriven: no record would testify to it
         self.dead = collections.deque(maxlen=REMEMBERED_MAX)
         self.receipts = collections.deque(maxlen=REMEMBERED_MAX)
@@ -191,6 +192,8 @@ class Traffic:
             self.accepted[request_id] = named
             if function == "guest":
                 self.guests.add(request_id)
+            if function == "slow":
+                self.slow.append(request_id)
             self.ids.append(request_id)
             if result["StatusCode"] == 202:
                 history.note("accepted", n=n, id=request_id, duplicate=duplicate)
@@ -288,7 +291,8 @@ class Traffic:
     def ask_cancel(self, line):
         if not self.ids:
             return
-        request_id = self.ids[-1] if self.chance.random() < 0.5 else self.chance.choice(self.ids)
+        among = self.chance.choice((list(self.ids)[-1:], self.ids, self.slow or self.ids))
+        request_id = self.chance.choice(among)
 
         def done(error, result):
             if error is not None and error["Type"] == "ResourceNotFoundException":
