@@ -20,6 +20,7 @@ import collections
 import contextlib
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -37,9 +38,11 @@ HANDLER = os.environ.get(
 )
 RETRIES = {"archive": 2, "work": 2, "frail": 3, "slow": 1, "guest": 1}
 INTERRUPTIONS_MAX = 3
-# Resident memory of a daemon with memory_max = 16 MiB. The sanitizer's shadow, its
-# quarantine and its redzones are most of the first number.
-RSS_BYTES_MAX = (320 if harness.SANITIZED else 120) << 20
+# Resident memory of a daemon with memory_max = 16 MiB. Under the sanitizer its shadow and
+# redzones are most of it, and what was freed stays in a quarantine (256 MiB if not set).
+QUARANTINE = re.search(r"quarantine_size_mb=(\d+)", os.environ.get("ASAN_OPTIONS", ""))
+QUARANTINE_MIB = int(QUARANTINE.group(1)) if QUARANTINE else 256
+RSS_BYTES_MAX = (300 + QUARANTINE_MIB if harness.SANITIZED else 120) << 20
 END_S = 30
 LAST_TRAFFIC_S = 2.0
 ENDINGS = {"kill": 26, "spawner": 8, "everything": 7, "drain": 7, "stop": 6, "reload": 6}
@@ -129,7 +132,7 @@ class CrashBox(harness.Box):
         if not self.come_up():
             return self.gone(plan)
         self.history.note("started", life=self.lives, hooks=self.hooks)
-        self.traffic.run(self.chance.uniform(0.15, 0.8))
+        self.traffic.run(self.chance.uniform(0.15, 1.2))
         self.look_at_memory()
         getattr(self, "end_by_" + plan.how)()
         self.gone(plan)

@@ -47,6 +47,7 @@ POINTS = {
     "drain_expired": Point(1, "drain"),
     "drained": Point(1, "drain"),        # all is settled and durable
     "after_serving": Point(1, "drain"),  # the loop is over, the database is open
+    "after_close": Point(1, "drain"),    # only the spawner is left
 }
 
 

@@ -22,7 +22,7 @@ REQUESTS_IN_FLIGHT_MAX = 24
 KEYS_ALIVE = 12  # of a function, so that keys are repeated while they matter
 REMEMBERED_MAX = 150
 BACKLOG_MAX = 60  # then nothing new: a slow machine must keep up
-SUBMITS_MAX = 50  # in one life of the daemon
+SUBMITS_MAX = 80  # in one life of the daemon
 
 # What handlers are told to do (handler.cc), with weights.
 ACTS = {
@@ -309,6 +309,8 @@ class Traffic:
         def done(error, result):
             if error is None:
                 self.backlog = sum(row["Backlog"] for row in result["Functions"])
+                if result["State"] not in ("running", "draining"):
+                    self.strange.append(f"after SIGKILLs only it is {result['State']}")
 
         self.send(line, done, self.forget, "GetStatus")
 
