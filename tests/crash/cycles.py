@@ -30,7 +30,7 @@ import points
 from history import History
 from traffic import Traffic
 
-Plan = collections.namedtuple("Plan", "how point passes", defaults=(None, 0))
+Plan = collections.namedtuple("Plan", "how point passes pause_ms", defaults=(None, 0, 0))
 
 HANDLER = os.environ.get(
     "HOLDFAST_CRASH_HANDLER",
@@ -68,7 +68,8 @@ def deck(chance, count, short_history=False):
 
 def aim(chance, name):
     passes_max = points.POINTS[name].passes_max
-    return Plan("point", name, int(passes_max ** chance.random() + 0.5))
+    passes = int(passes_max ** chance.random() + 0.5)
+    return Plan("point", name, passes, chance.choice((0, 0, 5, 30)))
 
 
 class CrashBox(harness.Box):
@@ -126,7 +127,7 @@ class CrashBox(harness.Box):
         self.plan = plan
         self.hooks = {}
         if plan.how == "point":
-            self.hooks["HOLDFAST_CRASH_AT"] = f"{plan.point}:{plan.passes}"
+            self.hooks["HOLDFAST_CRASH_AT"] = f"{plan.point}:{plan.passes}:{plan.pause_ms}"
         self.lives += 1
         self.traffic.life_begins()
         if not self.come_up():
@@ -263,7 +264,7 @@ class CrashBox(harness.Box):
         self.lives += 1
         self.start()
         self.history.note("started", life=self.lives, hooks={})
-        self.traffic.life_begins()
+        self.traffic.life_begins(cancels_slow=True)
         self.traffic.run(LAST_TRAFFIC_S)
         self.touch("healed")
         self.traffic.finish(END_S)

@@ -23,6 +23,7 @@ KEYS_ALIVE = 12  # of a function, so that keys are repeated while they matter
 REMEMBERED_MAX = 150
 BACKLOG_MAX = 60  # then nothing new: a slow machine must keep up
 SUBMITS_MAX = 80  # in one life of the daemon
+PACES = ((0.001, 5), (0.004, 3), (0.025, 1))  # seconds to listen, then so many requests
 
 # What handlers are told to do (handler.cc), with weights.
 ACTS = {
@@ -71,35 +72,37 @@ class Traffic:
         self.keys_begun = collections.Counter()
         self.again = collections.deque(maxlen=40)  # keyed submits that got no answer
         self.ids = collections.deque(maxlen=REMEMBERED_MAX)
-        self.slow = collections.deque(maxlen=6)  # likely to run when they are cancelled
+        self.slow = collections.deque(maxlen=20)  # likely to run when they are cancelled
         self.guests = set()  # never redriven: no record would testify to it
         self.dead = collections.deque(maxlen=REMEMBERED_MAX)
         self.receipts = collections.deque(maxlen=REMEMBERED_MAX)
         self.accepted = {}  # every id that was ever promised: its payload's name
         self.backlog = 0
-        self.submits_left = 0
+        self.life_begins()
         self.strange = []  # what no client may ever see
 
-    def life_begins(self):
+    def life_begins(self, cancels_slow=None):
+        """Sparse traffic makes commits of one step each, dense traffic large ones."""
         self.submits_left = self.chance.randint(4, SUBMITS_MAX)
+        self.pause, self.burst = self.chance.choice(PACES)
+        self.cancels_slow = self.chance.random() < 0.2 if cancels_slow is None else cancels_slow
 
     # --- connections
 
     def run(self, seconds):
         """True if the daemon still answers when the time is over."""
         until = time.monotonic() + seconds
-        pause = self.chance.choice((0.001, 0.002, 0.008))
         while time.monotonic() < until:
             if not self.connect():
                 return False
             line = self.chance.choice(self.lines)
             try:
-                for _ in range(self.chance.randint(1, 5)):
+                for _ in range(self.chance.randint(1, self.burst)):
                     if len(line.asked) < REQUESTS_IN_FLIGHT_MAX:
                         self.ask(line)
             except OSError:
                 self.lose(line)
-            self.hear(pause)
+            self.hear(self.pause)
         return True
 
     def connect(self):
@@ -293,6 +296,8 @@ class Traffic:
             return
         among = self.chance.choice((list(self.ids)[-1:], self.ids, self.slow or self.ids))
         request_id = self.chance.choice(among)
+        if request_id in self.slow and not self.cancels_slow:
+            return  # it shall live through many crashes
 
         def done(error, result):
             if error is not None and error["Type"] == "ResourceNotFoundException":
