@@ -9,6 +9,8 @@ it as its plan says:
 
     kill       SIGKILL at a random moment
     point      HOLDFAST_CRASH_AT, see points.py
+    held       a point, too: a commit stands still before its sync and is never made, while
+               everything else goes on, so that what leaves too early is seen
     spawner    SIGKILL for the spawner: the daemon must end with exit status 8
     everything all processes die, as in a power cut
     drain      SIGTERM, and SIGKILL some moments later
@@ -45,7 +47,7 @@ QUARANTINE_MIB = int(QUARANTINE.group(1)) if QUARANTINE else 256
 RSS_BYTES_MAX = (300 + QUARANTINE_MIB if harness.SANITIZED else 120) << 20
 END_S = 30
 LAST_TRAFFIC_S = 2.0
-ENDINGS = {"kill": 26, "spawner": 8, "everything": 7, "drain": 7, "stop": 6, "reload": 6}
+ENDINGS = {"kill": 20, "held": 18, "spawner": 8, "everything": 7, "drain": 7, "stop": 6, "reload": 6}
 REST_OF_DRAIN_S = 0.35
 POINT_WAIT_S = 2.5
 
@@ -61,15 +63,16 @@ def deck(chance, count, short_history=False):
             aims.append(aims.pop(0))
             plans.append(aim(chance, aims[-1]))
         else:
-            plans.append(Plan(chance.choices(list(ENDINGS), list(ENDINGS.values()))[0]))
+            how = chance.choices(list(ENDINGS), list(ENDINGS.values()))[0]
+            plans.append(aim(chance, "before_wal_sync", (30,)) if how == "held" else Plan(how))
     chance.shuffle(plans)
     return plans
 
 
-def aim(chance, name):
+def aim(chance, name, pauses_ms=(0, 0, 5, 30)):
     passes_max = points.POINTS[name].passes_max
     passes = int(passes_max ** chance.random() + 0.5)
-    return Plan("point", name, passes, chance.choice((0, 0, 5, 30)))
+    return Plan("point", name, passes, chance.choice(pauses_ms))
 
 
 class CrashBox(harness.Box):
@@ -264,7 +267,7 @@ class CrashBox(harness.Box):
         self.lives += 1
         self.start()
         self.history.note("started", life=self.lives, hooks={})
-        self.traffic.life_begins(cancels_slow=True)
+        self.traffic.life_begins(undisturbed=True)
         self.traffic.run(LAST_TRAFFIC_S)
         self.touch("healed")
         self.traffic.finish(END_S)

@@ -81,11 +81,13 @@ class Traffic:
         self.life_begins()
         self.strange = []  # what no client may ever see
 
-    def life_begins(self, cancels_slow=None):
+    def life_begins(self, undisturbed=False):
         """Sparse traffic makes commits of one step each, dense traffic large ones."""
         self.submits_left = self.chance.randint(4, SUBMITS_MAX)
         self.pause, self.burst = self.chance.choice(PACES)
-        self.cancels_slow = self.chance.random() < 0.2 if cancels_slow is None else cancels_slow
+        self.cancels_slow = undisturbed or self.chance.random() < 0.2
+        if undisturbed:
+            self.submits_left, (self.pause, self.burst) = SUBMITS_MAX, PACES[1]
 
     # --- connections
 
@@ -248,6 +250,8 @@ class Traffic:
         if payload is None:
             payload = self.payload_of_key[function, key] = self.new_payload(function)
         self.submit(line, function, kind, payload, key)
+        if self.chance.random() < 0.3:  # an impatient client
+            self.submit(line, function, kind, payload, key)
 
     def ask_keyed_call(self, line):
         self.ask_keyed_event(line, "RequestResponse")
@@ -294,7 +298,7 @@ class Traffic:
     def ask_cancel(self, line):
         if not self.ids:
             return
-        among = self.chance.choice((list(self.ids)[-1:], self.ids, self.slow or self.ids))
+        among = self.chance.choice((list(self.ids)[-1:], self.ids, list(self.slow)[-3:] or self.ids))
         request_id = self.chance.choice(among)
         if request_id in self.slow and not self.cancels_slow:
             return  # it shall live through many crashes
