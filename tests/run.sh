@@ -3,30 +3,36 @@
 #
 #   N passed, N failed, N skipped
 #
-#   tests/run.sh           address and undefined-behaviour sanitizers, then the threaded
-#                          tests again under the thread sanitizer
-#   tests/run.sh --fast    without the second build
-#   tests/run.sh --soak    the random tests (sim, crash) run for much longer: they see
-#                          HOLDFAST_SOAK=1, and every time limit is ten times as long
+#   tests/run.sh           address and undefined-behaviour sanitizers; two thousand seeds
+#                          of the simulation without them; then the threaded tests again
+#                          under the thread sanitizer
+#   tests/run.sh --fast    the first of these builds only
+#   tests/run.sh --soak    the random tests (sim, crash, crash_kill_test, fuzz) go on for
+#                          HOLDFAST_SOAK_SECONDS each (3,600)
 #
-# The builds are kept in build-test/ and build-tsan/, or below HOLDFAST_BUILD_DIR.
+# The builds are kept in build-test/, build-plain/ and build-tsan/, or below
+# HOLDFAST_BUILD_DIR.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 
 # What has threads of ours: meson's test names. Not `rocks`: Debian's RocksDB is not
-# instrumented, and what the sanitizer says of its locks is wrong.
-thread_tests='daemon crash'
+# instrumented, and what the sanitizer says of its locks is wrong; nor `crash`, likewise.
+thread_tests='daemon'
 
 fast=no
 time_limits=1
+left_out='--no-suite soak'
 for argument in "$@"; do
   case "$argument" in
     --fast) fast=yes ;;
     --soak)
-      time_limits=10
-      HOLDFAST_SOAK=1
-      export HOLDFAST_SOAK
+      HOLDFAST_SOAK_SECONDS=${HOLDFAST_SOAK_SECONDS:-3600}
+      HOLDFAST_SOAK=$HOLDFAST_SOAK_SECONDS
+      HOLDFAST_FUZZ_SECONDS=$HOLDFAST_SOAK_SECONDS
+      export HOLDFAST_SOAK HOLDFAST_SOAK_SECONDS HOLDFAST_FUZZ_SECONDS
+      time_limits=0
+      left_out=''
       ;;
     *)
       echo "usage: tests/run.sh [--fast] [--soak]" >&2
@@ -53,10 +59,11 @@ UBSAN_OPTIONS='halt_on_error=1:print_stacktrace=1'
 TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:suppressions='$root/tests/tsan.supp'"
 export LC_ALL PYTHONDONTWRITEBYTECODE ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 
-# configure FOLDER SANITIZERS: also after the checkout moved or the options changed.
+# configure FOLDER SANITIZERS OPTIMISATION: also after the checkout moved or the options changed.
 configure() {
   folder=$1
-  set -- -Doptimization=0 -Ddebug=false '-Dcpp_args=-g1 -DHOLDFAST_TEST_HOOKS' "-Db_sanitize=$2" -Db_lundef=false "$folder" "$root"
+  set -- "-Doptimization=$3" -Ddebug=false '-Dcpp_args=-g1 -DHOLDFAST_TEST_HOOKS' \
+    "-Db_sanitize=$2" -Db_lundef=false "$folder" "$root"
   if [ -f "$folder/build.ninja" ] && meson setup --reconfigure "$@" >/dev/null 2>&1; then
     return
   fi
@@ -69,15 +76,24 @@ failed=0
 logs="$builds/build-test/meson-logs/testlog.json"
 
 echo "== address and undefined-behaviour sanitizers"
-configure "$builds/build-test" address,undefined
+configure "$builds/build-test" address,undefined 0
 ninja -C "$builds/build-test" -j "$jobs"
 rm -f "$logs"
+# shellcheck disable=SC2086
 meson test -C "$builds/build-test" --no-rebuild --print-errorlogs --num-processes "$jobs" \
-  --timeout-multiplier "$time_limits" || failed=1
+  --timeout-multiplier "$time_limits" $left_out || failed=1
 
+plain_logs="$builds/build-plain/meson-logs/testlog.json"
 if [ "$fast" = no ]; then
+  echo "== two thousand seeds of the simulation, without sanitizers"
+  configure "$builds/build-plain" none 2
+  ninja -C "$builds/build-plain" -j "$jobs" tests/sim_test
+  rm -f "$plain_logs"
+  meson test -C "$builds/build-plain" --no-rebuild --print-errorlogs --num-processes "$jobs" \
+    --timeout-multiplier "$time_limits" sim_1 sim_2 || failed=1
+
   echo "== thread sanitizer: $thread_tests"
-  configure "$builds/build-tsan" thread
+  configure "$builds/build-tsan" thread 0
   chosen=$(meson test -C "$builds/build-tsan" --list 2>/dev/null | sed 's/.* \/ //' | sort -u |
     grep -Fxe "$(echo "$thread_tests" | tr ' ' '\n')" || true)
   if [ -n "$chosen" ]; then
@@ -95,9 +111,9 @@ if [ "$fast" = no ]; then
     # shellcheck disable=SC2086
     $place meson test -C "$builds/build-tsan" --no-rebuild --print-errorlogs \
       --num-processes "$jobs" --timeout-multiplier "$((time_limits * 3))" $chosen || failed=1
-    set -- "$thread_logs"
+    set -- "$plain_logs" "$thread_logs"
   else
-    set --
+    set -- "$plain_logs"
   fi
 else
   set --

@@ -28,7 +28,9 @@ constexpr uint64_t kBatches = kLogs * kBatchesPerLog;
 constexpr size_t kZerosTried = 40;
 
 std::string key_of(uint64_t n) { return "key" + std::to_string(1000 + n); }
-std::string value_of(uint64_t n) { return std::string(20 + n * 7 % 60, static_cast<char>('a' + n)); }
+std::string value_of(uint64_t n) {
+  return std::string(20 + n * 7 % 60, static_cast<char>('a' + n));
+}
 
 bool is_log(const std::string& path) { return path.ends_with(".log"); }
 
