@@ -192,7 +192,7 @@ void compare_queues(Books& books) {
 
 // What the state says of the history that is kept.
 uint64_t history_bytes_of(const StateRecord& state) {
-  if (state.history_marks.empty()) return state.history_bytes;
+  if (state.history_marks.empty()) return 0;  // all of it is cut off
   return state.history_bytes - state.history_marks.front().bytes_before;
 }
 
