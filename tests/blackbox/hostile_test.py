@@ -208,7 +208,8 @@ class HostileTest(harness.BoxTest):
 
     def slow_reader_is_closed(self, method, params, requests):
         """Asks for much, reads nothing: it is closed, and the others do not pay for it."""
-        allowance = 4 if harness.SANITIZED else 1
+        # The sanitizer keeps what was freed, and was seen to need a little more than four times.
+        allowance = 5 if harness.SANITIZED else 1
         before = self.box.rss_bytes()
         self.box.forget_peak()
         client = self.box.client(seconds=10)
