@@ -221,7 +221,8 @@ class HostileTest(harness.BoxTest):
         client.close()
         peak, after = self.box.rss_bytes("VmHWM"), self.box.rss_bytes()
         self.assertLess(peak - before, IN_MOTION_BYTES_MAX * allowance)
-        self.assertLess(after - before, SLOW_READER_BYTES_MAX * allowance)
+        if not harness.SANITIZED:  # which gives little back
+            self.assertLess(after - before, SLOW_READER_BYTES_MAX)
 
     def test_a_client_that_does_not_read_is_closed_and_costs_little_memory(self):
         box = self.box
