@@ -31,11 +31,11 @@ ACTS = {
              "signal:1": 4, "hang:1": 3, "family:1": 4, "flood:1": 2, "big:80": 3},
     "frail": {"ok": 5, "fail:1": 5, "fail:4": 6, "fail:99": 10, "signal:3": 3, "hang:3": 2,
               "family:4": 4, "sleep:40": 5},
-    "slow": {"slow": 6, "ok": 3, "sleep:200": 3, "fail:99": 1},
+    "slow": {"slow": 12, "ok": 3, "sleep:200": 3, "fail:99": 1},
     "guest": {"ok": 5, "sleep:30": 3, "fail:1": 3, "fail:99": 1},
     "archive": {"big:60": 12, "ok": 2, "fail:1": 2, "fail:99": 1},
 }
-FUNCTIONS = {"work": 60, "frail": 18, "slow": 8, "guest": 14}
+FUNCTIONS = {"work": 60, "frail": 18, "slow": 10, "guest": 14}
 DESTINATIONS = ("done", "failures", "letters")
 INBOX = "inbox"
 
@@ -85,7 +85,7 @@ class Traffic:
         """Sparse traffic makes commits of one step each, dense traffic large ones."""
         self.submits_left = self.chance.randint(4, SUBMITS_MAX)
         self.pause, self.burst = self.chance.choice(PACES)
-        self.cancels_slow = undisturbed or self.chance.random() < 0.2
+        self.cancels_slow = undisturbed or self.chance.random() < 0.1
         if undisturbed:
             self.submits_left, (self.pause, self.burst) = SUBMITS_MAX, PACES[1]
 
