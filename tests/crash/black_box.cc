@@ -247,6 +247,31 @@ void BlackBox::tell_answer(const Fact& fact) {
 
 // --- at the end --------------------------------------------------------------------
 
+// Of an event with one life: each attempt but a last good one is a failure, an
+// interruption, or was cut short by a clean stop, of which there were so many meanwhile.
+void BlackBox::account_for_attempts() {
+  std::vector<int64_t> stops;
+  for (const Fact& fact : facts_) {
+    if (fact.rank == Rank::stop && fact.row.at("stopped").get<bool>()) stops.push_back(fact.at);
+  }
+  for (const auto& [id, story] : stories_) {
+    const Json& found = story.found;
+    if (found.is_null() || !is_event(found) || !found.contains("EndedAt")) continue;
+    const std::string state = found.at("State");
+    const bool died = state == "dead" || state == "failed";
+    if (story.deaths.size() > (died ? 1u : 0u)) continue;
+    const auto count = [&](const char* field) { return found.at(field).get<int64_t>(); };
+    const int64_t rest =
+        count("Attempt") - count("Failures") - count("Interruptions") - (died ? 0 : 1);
+    const int64_t stops_meanwhile = std::count_if(stops.begin(), stops.end(), [&](int64_t at) {
+      return at >= count("AcceptedAt") && at <= count("EndedAt");
+    });
+    if (rest <= stops_meanwhile) continue;
+    complaints_.push_back(id + ": nothing accounts for " + std::to_string(rest) +
+                          " of its attempts");
+  }
+}
+
 // What was acknowledged happened; what happened was acknowledged, or nobody knows of it.
 void BlackBox::compare_moves() {
   for (const Json& row : moves_) {
@@ -309,6 +334,7 @@ std::vector<std::string> BlackBox::judge() {
   }
   checker_->finish();
   checker_->dead_letters_are(dead_letters_);
+  account_for_attempts();
   compare_moves();
   compare_counters();
   complaints_.insert(complaints_.begin(), checker_->complaints().begin(),

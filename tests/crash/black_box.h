@@ -70,6 +70,7 @@ class BlackBox {
   void tell_ending(const Json& row);
   void tell_answer(const Fact& fact);
   void stop_all();
+  void account_for_attempts();
   void compare_moves();
   void compare_counters();
 

@@ -73,6 +73,7 @@ class Traffic:
         self.again = collections.deque(maxlen=40)  # keyed submits that got no answer
         self.ids = collections.deque(maxlen=REMEMBERED_MAX)
         self.slow = collections.deque(maxlen=20)  # likely to run when they are cancelled
+        self.kept = collections.deque(maxlen=20)  # never cancelled: they live through crashes
         self.guests = set()  # never redriven: no record would testify to it
         self.dead = collections.deque(maxlen=REMEMBERED_MAX)
         self.receipts = collections.deque(maxlen=REMEMBERED_MAX)
@@ -198,7 +199,8 @@ class Traffic:
             if function == "guest":
                 self.guests.add(request_id)
             if function == "slow":
-                self.slow.append(request_id)
+                kept = self.kept if self.chance.random() < 0.5 else self.slow
+                kept.append(request_id)
             self.ids.append(request_id)
             if result["StatusCode"] == 202:
                 history.note("accepted", n=n, id=request_id, duplicate=duplicate)
@@ -300,8 +302,8 @@ class Traffic:
             return
         among = self.chance.choice((list(self.ids)[-1:], self.ids, list(self.slow)[-3:] or self.ids))
         request_id = self.chance.choice(among)
-        if request_id in self.slow and not self.cancels_slow:
-            return  # it shall live through many crashes
+        if request_id in self.kept or (request_id in self.slow and not self.cancels_slow):
+            return
 
         def done(error, result):
             if error is not None and error["Type"] == "ResourceNotFoundException":
