@@ -32,7 +32,7 @@ Error failed(const std::string& doing, const std::string& path) {
 bool is_evidence(std::string_view name) {
   if (name.ends_with(".log")) return true;
   for (const std::string_view begin :
-       {"MANIFEST-", "OPTIONS-", "CURRENT", "IDENTITY", "acknowledged"}) {
+       {"MANIFEST-", "OPTIONS-", "CURRENT", "IDENTITY", "acknowledged", "manifest_synced"}) {
     if (name.starts_with(begin)) return true;
   }
   return false;

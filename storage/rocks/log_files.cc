@@ -6,8 +6,6 @@
 #include <span>
 #include <utility>
 
-#include "storage/rocks/manifest.h"
-
 namespace holdfast::storage {
 
 namespace {
@@ -38,21 +36,6 @@ LogReader reader_of(rocksdb::SequentialFile& file, const std::string& path) {
   }};
 }
 
-Result<ManifestSummary> manifest_in(rocksdb::Env& env, const std::string& directory) {
-  const std::string current = directory + "/CURRENT";
-  if (env.FileExists(current).IsNotFound()) return ManifestSummary{};
-  std::string manifest;
-  const rocksdb::Status status = rocksdb::ReadFileToString(&env, current, &manifest);
-  if (!status.ok()) return io_error(current, status);
-  if (!manifest.empty() && manifest.back() == '\n') manifest.pop_back();
-  const std::string path = directory + "/" + manifest;
-  // What CURRENT means is RocksDB's to judge; without a MANIFEST every log counts.
-  if (!env.FileExists(path).ok()) return ManifestSummary{};
-  Result<std::unique_ptr<OpenLog>> log = open_log(env, path);
-  if (!log) return log.error();
-  return read_manifest((*log)->reader);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<OpenLog>> open_log(rocksdb::Env& env, const std::string& path) {
@@ -63,21 +46,39 @@ Result<std::unique_ptr<OpenLog>> open_log(rocksdb::Env& env, const std::string& 
   return std::unique_ptr<OpenLog>(new OpenLog{std::move(file), std::move(reader)});
 }
 
+Result<CurrentManifest> current_manifest(rocksdb::Env& env, const std::string& directory) {
+  const std::string current = directory + "/CURRENT";
+  if (env.FileExists(current).IsNotFound()) return CurrentManifest{};
+  std::string manifest;
+  const rocksdb::Status status = rocksdb::ReadFileToString(&env, current, &manifest);
+  if (!status.ok()) return io_error(current, status);
+  if (!manifest.empty() && manifest.back() == '\n') manifest.pop_back();
+  const std::string path = directory + "/" + manifest;
+  // What CURRENT means is RocksDB's to judge; without a MANIFEST every log counts.
+  if (!env.FileExists(path).ok()) return CurrentManifest{};
+  Result<std::unique_ptr<OpenLog>> log = open_log(env, path);
+  if (!log) return log.error();
+  const Result<ManifestSummary> summary = read_manifest((*log)->reader);
+  if (!summary) return summary.error();
+  return CurrentManifest{path, *summary};
+}
+
 Result<LiveLogs> live_logs(rocksdb::Env& env, const std::string& directory) {
   std::vector<std::string> names;
   const rocksdb::Status listed = env.GetChildren(directory, &names);
   if (!listed.ok() && !listed.IsNotFound()) return io_error(directory, listed);
-  const Result<ManifestSummary> manifest = manifest_in(env, directory);
+  const Result<CurrentManifest> manifest = current_manifest(env, directory);
   if (!manifest) return manifest.error();
 
   std::map<uint64_t, std::string> numbered;
   for (std::string& name : names) {
     const std::optional<uint64_t> number = log_number(name);
-    if (number && *number >= manifest->oldest_live_log) numbered.emplace(*number, std::move(name));
+    if (!number || *number < manifest->summary.oldest_live_log) continue;
+    numbered.emplace(*number, std::move(name));
   }
   LiveLogs logs;
   for (auto& [number, name] : numbered) logs.names.push_back(std::move(name));
-  logs.sequence_in_tables = manifest->last_sequence;
+  logs.sequence_in_tables = manifest->summary.last_sequence;
   return logs;
 }
 

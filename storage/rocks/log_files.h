@@ -1,5 +1,6 @@
-// The write-ahead logs of a database directory as files: which of them RocksDB would
-// replay, and a LogReader on each. For those who look before the database is opened.
+// The write-ahead logs and the MANIFEST of a database directory as files: which logs
+// RocksDB would replay, and a LogReader on each. For those who look before the database
+// is opened.
 //
 // Ownership  an OpenLog owns its file; its reader borrows it. `env` outlives both.
 // Failure    Error{io} if a file cannot be read. A directory without logs has none.
@@ -15,6 +16,7 @@
 
 #include "storage/base/result.h"
 #include "storage/rocks/log_reader.h"
+#include "storage/rocks/manifest.h"
 
 namespace holdfast::storage {
 
@@ -23,6 +25,13 @@ struct LiveLogs {
   std::optional<uint64_t> sequence_in_tables;  // the highest that no log is needed for
 };
 Result<LiveLogs> live_logs(rocksdb::Env& env, const std::string& directory);
+
+// The MANIFEST that CURRENT names. Without one the path is empty, and every log counts.
+struct CurrentManifest {
+  std::string path;
+  ManifestSummary summary;
+};
+Result<CurrentManifest> current_manifest(rocksdb::Env& env, const std::string& directory);
 
 struct OpenLog {
   std::unique_ptr<rocksdb::SequentialFile> file;

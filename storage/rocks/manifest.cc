@@ -71,8 +71,9 @@ Result<ManifestSummary> read_manifest(LogReader& manifest) {
     const Result<LogReader::Record> record = manifest.next();
     if (!record) return record.error();
     switch (record->kind) {
-      case LogReader::Kind::end:
-      case LogReader::Kind::bad:  // RocksDB judges its MANIFEST itself
+      case LogReader::Kind::end: return summary;
+      case LogReader::Kind::bad:
+        summary.torn = true;
         return summary;
       case LogReader::Kind::full:
       case LogReader::Kind::first:
@@ -85,6 +86,7 @@ Result<ManifestSummary> read_manifest(LogReader& manifest) {
     edit.append(record->payload);
     if (record->kind == LogReader::Kind::full || record->kind == LogReader::Kind::last) {
       read_edit(edit, summary);
+      summary.whole_bytes = record->offset + LogReader::kHeaderBytes + record->payload.size();
     }
   }
 }

@@ -3,6 +3,9 @@
 //
 // A crash can leave logs behind whose rows have all reached table files. RocksDB
 // skips them, so the audit must, too: their state proves nothing.
+//
+// It is read up to the first spot that does not check out; what that means is said in
+// store_env.h.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +19,9 @@ namespace holdfast::storage {
 struct ManifestSummary {
   uint64_t oldest_live_log = 0;  // the first that RocksDB would replay; 0: every log counts
   std::optional<uint64_t> last_sequence;  // the highest in any table file
+
+  bool torn = false;         // it does not end where its last whole edit does
+  uint64_t whole_bytes = 0;  // up to the end of that edit
 };
 
 Result<ManifestSummary> read_manifest(LogReader& manifest);

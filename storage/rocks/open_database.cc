@@ -11,6 +11,9 @@
 #include "storage/base/crash_point.h"
 #include "storage/base/mutant.h"
 #include "storage/rocks/database.h"
+#include "storage/rocks/log_files.h"
+#include "storage/rocks/store_env.h"
+#include "storage/rocks/synced_manifest.h"
 #include "storage/rocks/wal_cut.h"
 
 namespace holdfast::storage {
@@ -125,9 +128,24 @@ Result<> judge_loss(const OpenOptions& options, OpenReport& report, const std::s
   return Error{Errc::corrupt, sentence};
 }
 
+// RocksDB takes some damage to its MANIFEST for the end of it, and forgets families and
+// files that were there. What is known to have been synced must check out.
+Result<> audit_manifest(rocksdb::Env& env, const std::string& directory) {
+  const Result<CurrentManifest> manifest = current_manifest(env, directory);
+  if (!manifest) return manifest.error();
+  if (manifest->path.empty()) return ok();
+  const std::optional<uint64_t> synced = SyncedManifest{env, manifest->path}.bytes();
+  const uint64_t whole = manifest->summary.whole_bytes;
+  if (!synced || whole >= *synced) return ok();
+  return Error{Errc::corrupt, manifest->path + " is damaged at byte " + std::to_string(whole) +
+                                  ": the list of table files ends there, and had " +
+                                  std::to_string(*synced) + " bytes"};
+}
+
 // Judges the logs before RocksDB sees them, since opening replays and deletes them.
 Result<> audit(const OpenOptions& options, rocksdb::Env& env, OpenReport& report) {
   if (broken(Mutant::audit_skipped)) return ok();
+  if (const Result<> intact = audit_manifest(env, options.directory); !intact) return intact;
   Result<AuditReport> audited = audit_wal(options.directory, &env);
   if (!audited) return audited.error();
   report.audit = std::move(*audited);
@@ -224,7 +242,7 @@ Result<std::unique_ptr<Database>> open_database(const OpenOptions& options, Open
   crash_point("after_audit");
 
   auto database = std::make_unique<Database>();
-  database->env = log_friendly_env(base);
+  database->env = store_env(base);
   database->read_only = options.read_only;
   const Result<> opened = open_rocksdb(options, *database);
   if (!opened) return opened.error();

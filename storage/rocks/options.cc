@@ -1,7 +1,6 @@
 #include "storage/rocks/options.h"
 
 #include <rocksdb/cache.h>
-#include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
@@ -70,33 +69,6 @@ FamilyShape shape_of(Family family) {
   }
   return {1 * kMiB, small_block, 8 * kMiB, false, false, false};
 }
-
-// RocksDB preallocates its log without changing the file's size, so that every append
-// does, and every sync must also commit metadata. Letting the preallocation extend
-// the file makes a commit about 30 % faster and halves the flash wear of a sync; the
-// log then ends in zeros, which the reader skips.
-class LogFriendlyFileSystem final : public rocksdb::FileSystemWrapper {
- public:
-  using FileSystemWrapper::FileSystemWrapper;
-  const char* Name() const override { return "holdfast.log_friendly"; }
-
-  rocksdb::FileOptions OptimizeForLogWrite(const rocksdb::FileOptions& file_options,
-                                           const rocksdb::DBOptions& options) const override {
-    rocksdb::FileOptions result = target()->OptimizeForLogWrite(file_options, options);
-    result.fallocate_with_keep_size = false;
-    return result;
-  }
-};
-
-// Keeps the clock of its base, which NewCompositeEnv would not.
-class LogFriendlyEnv final : public rocksdb::EnvWrapper {
- public:
-  explicit LogFriendlyEnv(rocksdb::Env& base) : EnvWrapper(&base) {
-    file_system_ = std::make_shared<LogFriendlyFileSystem>(base.GetFileSystem());
-    system_clock_ = base.GetSystemClock();
-  }
-  const char* Name() const override { return "holdfast.log_friendly"; }
-};
 
 void set_log_options(rocksdb::DBOptions& options) {
   // A torn tail must not keep the box from starting; WalStream tells it from damage.
@@ -206,10 +178,6 @@ SharedParts::SharedParts(const std::atomic<uint64_t>& first_kept_ending)
                                                                   /*allow_stall=*/false)),
       history_filter(std::make_unique<CutOffFilter>(Family::history, first_kept_ending)),
       endings_filter(std::make_unique<CutOffFilter>(Family::endings, first_kept_ending)) {}
-
-std::unique_ptr<rocksdb::Env> log_friendly_env(rocksdb::Env& base) {
-  return std::make_unique<LogFriendlyEnv>(base);
-}
 
 rocksdb::DBOptions database_options(const SharedParts& parts, rocksdb::Env& env) {
   rocksdb::DBOptions options;

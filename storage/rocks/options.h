@@ -25,9 +25,6 @@ struct SharedParts {
   explicit SharedParts(const std::atomic<uint64_t>& first_kept_ending);
 };
 
-// `base` with a write-ahead log that is cheaper to sync. `base` outlives it.
-std::unique_ptr<rocksdb::Env> log_friendly_env(rocksdb::Env& base);
-
 rocksdb::DBOptions database_options(const SharedParts& parts, rocksdb::Env& env);
 rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family family);
 

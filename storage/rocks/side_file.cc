@@ -55,4 +55,8 @@ void SideFile::write(uint64_t sequence) {
   file_->Write(0, encode(sequence)).PermitUncheckedError();
 }
 
+void SideFile::sync() {
+  if (file_) file_->Sync().PermitUncheckedError();
+}
+
 }  // namespace holdfast::storage

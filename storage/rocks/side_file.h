@@ -1,8 +1,8 @@
-// SideFile: the sequence of the last acknowledged commit, kept apart from the log.
+// SideFile: one number that is kept apart from the log, and not synced with it.
 //
-// The log alone cannot say whether its last batch was acknowledged. This file can:
-// each commit writes its sequence here after its sync, without a sync of its own.
-// It is exact across a SIGKILL, and after a power cut at worst a little old.
+// Its first use is the sequence of the last acknowledged commit. The log alone cannot say
+// whether its last batch was acknowledged, so each commit writes its sequence here after
+// its sync. That is exact across a SIGKILL, and after a power cut at worst a little old.
 //
 //    SideFile side_file = SideFile::open_or_none(env, path);
 //    side_file.write(sequence);
@@ -32,7 +32,8 @@ class SideFile {
 
   SideFile() = default;
 
-  void write(uint64_t sequence);
+  void write(uint64_t number);
+  void sync();
 
  private:
   std::unique_ptr<rocksdb::RandomRWFile> file_;

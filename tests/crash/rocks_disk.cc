@@ -37,7 +37,8 @@ storage::Store* RocksDisk::open() {
   ++counts_.opening;
   const bool may_fail = disk_.off() || disk_.has_refused();
   if (!may_fail || opened.error().code == Errc::corrupt) {
-    complaints_.push_back("the store refused to open: " + opened.error().what);
+    std::string refused = "the store refused to open: " + opened.error().what;
+    if (complaints_.empty() || complaints_.back() != refused) complaints_.push_back(refused);
   }
   restart();
   return nullptr;

@@ -107,9 +107,6 @@ TEST_P(Script, survives_every_failing_sync) {
 }
 
 TEST_P(Script, survives_a_power_cut_while_the_database_is_made) {
-  if (GetParam() == Survival::torn_sectors) {
-    GTEST_SKIP() << "RocksDB refuses a MANIFEST whose last append was torn; not yet mended";
-  }
   const Deaths deaths{.sigkill_percent = 0, .survival = GetParam()};
   EXPECT_GT(at_every_place(kCut, deaths, {.from_nothing = true, .step = 37}), 300u);
 }
