@@ -38,6 +38,7 @@ Result<ExitCode> DamagedService::run() {
       [](SessionId) {});
   if (!server) return server.error();
   server_ = std::move(*server);
+  relief_.emplace(*server_);
   desk_.serve(*server_);
   spdlog::warn("read-only on {}: status, lists and payloads are answered, nothing runs",
                settings_.socket.path);
@@ -51,12 +52,13 @@ Result<ExitCode> DamagedService::run() {
 void DamagedService::turn_over() {
   if (!server_) return;
   server_->flush_touched();
-  server_->pause_reading(server_->memory_bytes() > settings_.limits.memory_max / 4 * 3);
+  server_->pause_reading(relief_->is_short(connections_bytes_max(settings_.limits)));
 }
 
 void DamagedService::each_second() {
   notify_status("DAMAGED: " + refusal_);
   notify_alive();
+  relief_->each_second(connections_bytes_max(settings_.limits));
   second_.arm(kHousekeepingInterval);
 }
 

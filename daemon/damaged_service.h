@@ -13,11 +13,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/clock.h"
 #include "daemon/damaged_desk.h"
 #include "daemon/exit_code.h"
+#include "daemon/memory_relief.h"
 #include "daemon/server.h"
 #include "daemon/uv/prepare.h"
 #include "daemon/uv/signal.h"
@@ -55,6 +57,7 @@ class DamagedService {
   const std::string refusal_;
   Clock clock_;
   std::unique_ptr<Server> server_;
+  std::optional<MemoryRelief> relief_;
   DamagedDesk desk_;
   uv::Prepare before_blocking_;
   uv::Timer second_;

@@ -89,6 +89,7 @@ Result<ExitCode> Service::run() {
       [](SessionId) {});
   if (!server) return server.error();
   server_ = std::move(*server);
+  relief_.emplace(*server_);
   desk_.serve(*server_);
   for (const std::string& warning : config::warnings(settings_)) spdlog::warn("{}", warning);
   const core::RecoveryCounts& recovered = core_.recovery();
@@ -109,34 +110,8 @@ void Service::turn_over() {
   crash_point("before_replies");
   server_->flush_touched();
   crash_point("after_replies");
-  server_->pause_reading(memory_is_short());
+  server_->pause_reading(relief_->is_short(connections_bytes_max(settings_.limits)));
   stop_if_drained();
-}
-
-// Sessions have one half of memory_max. Attempts have the other, and the core starts none
-// that would not fit: they must not stop the reading for as long as they run.
-bool Service::memory_is_short() const {
-  return server_->memory_bytes() > settings_.limits.memory_max / 2;
-}
-
-// While memory is short nobody is read from, so requests that came in part, and replies
-// that nobody reads, can hold it for ever. When that has lasted a second, the largest of
-// them are given up.
-void Service::relieve_memory() {
-  const bool was_short = std::exchange(memory_was_short_, memory_is_short());
-  if (was_short) {
-    while (memory_is_short() && server_->shed_largest_input()) {
-      spdlog::warn("memory_max: gave up a connection with an unfinished request");
-    }
-    while (memory_is_short()) {
-      const std::optional<uv::Peer> peer = server_->close_most_stalled();
-      if (!peer) break;
-      spdlog::warn("memory_max: closed the connection of pid {} (uid {}), which does not read "
-                   "its replies",
-                   peer->pid, peer->uid);
-    }
-  }
-  server_->mark_progress();
 }
 
 uint64_t Service::memory_bytes() const { return server_->memory_bytes() + runner_.memory_bytes(); }
@@ -194,7 +169,7 @@ void Service::each_second() {
     storage_failed(*failure);
     return;
   }
-  relieve_memory();
+  relief_->each_second(connections_bytes_max(settings_.limits));
   notify_status(status_line());
   notify_alive();
   second_.arm(kHousekeepingInterval);

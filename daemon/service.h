@@ -12,11 +12,13 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/engine.h"
 #include "daemon/exit_code.h"
 #include "daemon/front_desk.h"
+#include "daemon/memory_relief.h"
 #include "daemon/runner.h"
 #include "daemon/server.h"
 #include "daemon/uv/prepare.h"
@@ -52,14 +54,12 @@ class Service {
   void attempt_finished(uint64_t handle, core::AttemptReport&& report);
   void turn_over();
   void each_second();
-  void relieve_memory();
   void drain();
   void reload();
   void storage_failed(const Error& error);
   void stop_if_drained();
   api::StatusReport report();
   uint64_t memory_bytes() const;
-  bool memory_is_short() const;
   std::string status_line() const;
 
   uv::Loop& loop_;
@@ -74,6 +74,7 @@ class Service {
   FrontDesk desk_;
   Runner runner_;
   std::unique_ptr<Server> server_;
+  std::optional<MemoryRelief> relief_;
   uv::Prepare before_blocking_;
   uv::Timer second_;
   uv::Timer drain_timeout_;
@@ -92,7 +93,6 @@ class Service {
   uint64_t disk_free_bytes_ = 0;
   bool accepting_ = true;
   bool starts_wait_ = false;  // for disk space
-  bool memory_was_short_ = false;  // a second ago
   bool last_replies_awaited_ = false;
   bool last_replies_given_up_ = false;
   ExitCode exit_code_ = ExitCode::success;
