@@ -16,15 +16,6 @@ constexpr uint64_t kRecordBytes = 1024;
 
 }  // namespace
 
-uint64_t bytes_of(const std::vector<storage::AttemptRecord>& attempts) {
-  uint64_t bytes = 0;
-  for (const auto& attempt : attempts) {
-    bytes += 64 + attempt.error_type.size() + attempt.error_message.size();
-    bytes += attempt.log_tail.size();
-  }
-  return bytes;
-}
-
 uint64_t bytes_written(const storage::Batch& batch) {
   const auto texts = match{
       [](const storage::PutEvent& put) {
@@ -35,11 +26,10 @@ uint64_t bytes_written(const storage::Batch& batch) {
       },
       [](const storage::PutIdempotency& put) { return storage::charged_bytes(put.record); },
       [](const storage::PutHistory& put) {
-        return (put.record.result ? put.record.result->size() : 0) +
-               put.record.error_message.size() + bytes_of(put.record.attempts);
+        return storage::charged_bytes(put.record) + put.record.error_message.size();
       },
       [](const storage::PutDeadLetter& put) {
-        return put.record.error_message.size() + bytes_of(put.record.attempts);
+        return put.record.error_message.size() + storage::charged_bytes(put.record.attempts);
       },
       [](const storage::PutMessage& put) { return storage::charged_bytes_of_message(*put.record); },
       [](const auto&) { return uint64_t{0}; },  // of the other rows none has a long text
@@ -55,7 +45,7 @@ OutcomeBytes outcome_bytes_max(const storage::EventRecord& event, storage::Invoc
                                const std::vector<storage::AttemptRecord>& earlier,
                                const config::FunctionSettings& settings) {
   const uint64_t payload = event.payload.size();
-  const uint64_t attempts = bytes_of(earlier) + kAttemptBytesMax;
+  const uint64_t attempts = storage::charged_bytes(earlier) + kAttemptBytesMax;
   const bool keyed = !event.idempotency_key.empty();
   const uint64_t result =
       std::min<uint64_t>(settings.result_bytes_max, storage::kResultKeptBytesMax);

@@ -51,9 +51,6 @@ constexpr uint64_t in_base64(uint64_t bytes) { return bytes + bytes / 3 + 4; }
 // What a dead letter counts for beside payload and attempts.
 inline constexpr uint64_t kDeadLetterBytes = 512;
 
-// What attempts take in the row that keeps them.
-uint64_t bytes_of(const std::vector<storage::AttemptRecord>& attempts);
-
 // Most that the end of this attempt writes. `earlier` are the attempts before it.
 struct OutcomeBytes {
   uint64_t all = 0;  // in all rows together
