@@ -22,7 +22,6 @@ thread_tests='daemon'
 
 fast=no
 time_limits=1
-left_out='--no-suite soak'
 for argument in "$@"; do
   case "$argument" in
     --fast) fast=yes ;;
@@ -32,7 +31,6 @@ for argument in "$@"; do
       HOLDFAST_FUZZ_SECONDS=$HOLDFAST_SOAK_SECONDS
       export HOLDFAST_SOAK HOLDFAST_SOAK_SECONDS HOLDFAST_FUZZ_SECONDS
       time_limits=0
-      left_out=''
       ;;
     *)
       echo "usage: tests/run.sh [--fast] [--soak]" >&2
@@ -79,9 +77,8 @@ echo "== address and undefined-behaviour sanitizers"
 configure "$builds/build-test" address,undefined 0
 ninja -C "$builds/build-test" -j "$jobs"
 rm -f "$logs"
-# shellcheck disable=SC2086
 meson test -C "$builds/build-test" --no-rebuild --print-errorlogs --num-processes "$jobs" \
-  --timeout-multiplier "$time_limits" $left_out || failed=1
+  --timeout-multiplier "$time_limits" || failed=1
 
 plain_logs="$builds/build-plain/meson-logs/testlog.json"
 if [ "$fast" = no ]; then

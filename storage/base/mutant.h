@@ -4,7 +4,7 @@
 //
 // A process runs at most one, named by the environment: HOLDFAST_MUTANT=sync_off. They
 // exist only in builds with HOLDFAST_TEST_HOOKS; in all others broken() is the constant
-// false and nothing of them remains. tests/mutants/run.py runs them all.
+// false and nothing of them remains. tests/crash/mutants_test.py runs them all.
 //
 // Rule  One mutant, one line of code. What takes more is another mutant.
 #pragma once

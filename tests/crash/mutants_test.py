@@ -1,0 +1,110 @@
+"""Each promise, broken on purpose: the tests must notice.
+
+    mutants_test.py                    all mutants of storage/base/mutant.h
+    mutants_test.py Mutants.test_sync_off
+
+A test here runs one layer's program with HOLDFAST_MUTANT set, and passes if that fails. It
+prints `mutant NAME: caught by LAYER`; a mutant that survives is a failure, and so is one
+that no layer is named for. A program that fails without any mutant would catch everything:
+that is looked at first.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import unittest
+
+ROOT = os.environ.get("HOLDFAST_SOURCE_ROOT", os.path.join(os.path.dirname(__file__), "..", ".."))
+HOLDFASTD = os.path.abspath(os.environ.get("HOLDFASTD", "build-test/daemon/holdfastd"))
+PROGRAMS = os.path.join(os.path.dirname(HOLDFASTD), "..", "tests")
+TIME_MAX_S = 240
+
+LAYERS = {
+    "simulation": [os.path.join(PROGRAMS, "sim_test"), "--seeds", "300"],
+    "power cuts": [os.path.join(PROGRAMS, "crash_test"), "--gtest_filter=PowerCuts.*",
+                   "--cuts", "300"],
+    "damage matrix": [os.path.join(PROGRAMS, "crash_test"),
+                      "--gtest_filter=DamageMatrix.a_changed_byte_is_harmless_or_named"],
+    "kills": [sys.executable, os.path.join(ROOT, "tests", "crash", "kill_test.py"),
+              "--cycles", "30"],
+}
+# Long enough to run into what is always wrong. The damage matrix and the kills run whole
+# elsewhere.
+HEALTHY = {
+    "simulation": LAYERS["simulation"][:1] + ["--seeds", "20"],
+    "power cuts": LAYERS["power cuts"][:2] + ["--cuts", "20"],
+}
+
+CAUGHT_BY = {
+    "sync_off": "power cuts",
+    "failed_sync_ignored": "power cuts",
+    "audit_skipped": "damage matrix",
+    "handlers_outlive": "kills",
+    "reply_before_commit": "simulation",
+    "start_before_commit": "simulation",
+    "dead_letter_apart": "simulation",
+    "destination_apart": "simulation",
+    "answer_apart": "simulation",
+    "late_outcome_not_fenced": "simulation",
+    "expiry_by_wall_clock": "simulation",
+    "cancelled_event_retried": "simulation",
+    "lookup_answered_stale": "simulation",
+    "generation_not_raised": "simulation",
+    "redrive_copies": "simulation",
+    "interruptions_not_counted": "simulation",
+    "page_boundary_skipped": "simulation",
+    "page_row_doubled": "simulation",
+}
+
+
+def names_in_the_source():
+    with open(os.path.join(ROOT, "storage", "base", "mutant.h"), encoding="utf-8") as file:
+        table = re.search(r"kMutantNames\[\] = \{(.*?)\};", file.read(), re.DOTALL).group(1)
+    return set(re.findall(r'"(\w+)"', table)) - {"none"}
+
+
+def run(command, mutant=None):
+    environment = {key: value for key, value in os.environ.items() if key != "HOLDFAST_SOAK"}
+    if mutant:
+        environment["HOLDFAST_MUTANT"] = mutant
+    begun = time.monotonic()
+    # A core dump of a mutant is of no use, and slow.
+    done = subprocess.run(["/bin/sh", "-c", 'ulimit -c 0; exec "$@"', "sh"] + command,
+                          env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=TIME_MAX_S, check=False)
+    return done.returncode, time.monotonic() - begun, done.stdout.decode("utf-8", "replace")
+
+
+class Mutants(unittest.TestCase):
+    def test_every_mutant_has_its_layer(self):
+        self.assertEqual(set(CAUGHT_BY), names_in_the_source())
+
+    def test_without_a_mutant_nothing_is_caught(self):
+        for layer, command in HEALTHY.items():
+            with self.subTest(layer):
+                status, _, output = run(command)
+                self.assertEqual(status, 0, output[-2000:])
+
+    def test_a_mutant_that_does_not_exist_ends_the_program(self):
+        status, _, output = run(HEALTHY["simulation"], "no_such_mutant")
+        self.assertEqual((status, "there is no mutant" in output), (2, True))
+
+    def is_caught(self, mutant):
+        layer = CAUGHT_BY[mutant]
+        status, seconds, output = run(LAYERS[layer], mutant)
+        self.assertNotEqual(status, 0, f"mutant {mutant}: SURVIVED {layer}\n{output[-2000:]}")
+        self.assertNotIn("there is no mutant", output)
+        print(f"mutant {mutant}: caught by {layer} ({seconds:.0f} s)", flush=True)
+
+
+def _add(mutant):
+    setattr(Mutants, "test_" + mutant, lambda self: self.is_caught(mutant))
+
+
+for _mutant in CAUGHT_BY:
+    _add(_mutant)
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
