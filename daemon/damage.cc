@@ -44,6 +44,13 @@ std::string refusal_of_damage(const storage::OpenReport& report, const std::stri
          "`holdfastd --accept-wal-loss`";
 }
 
+std::string refusal_of_damaged_tables(const std::string& finding) {
+  return "this box is read-only, because data on its disk is damaged: " + finding +
+         "; nothing was kept or changed. An operator must stop the daemon, run `holdfastd "
+         "--verify`, take out what can be read, and restore a backup or begin with an empty state "
+         "directory";
+}
+
 std::string summary_of(const storage::Loss& loss) {
   const auto kept = std::count_if(loss.events.begin(), loss.events.end(),
                                   [](const storage::LostEvent& event) { return event.kept; });

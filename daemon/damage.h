@@ -16,6 +16,9 @@ std::string place_of_damage(const storage::OpenReport& report, const std::string
 // What a request that would change something is told: the place, and what to do.
 std::string refusal_of_damage(const storage::OpenReport& report, const std::string& directory);
 
+// The same where not the log is damaged, but a table or the rows in it.
+std::string refusal_of_damaged_tables(const std::string& finding);
+
 // The events concerned, in one or two sentences, without their names.
 std::string summary_of(const storage::Loss& loss);
 

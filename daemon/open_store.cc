@@ -4,18 +4,22 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <random>
 #include <utility>
 
 #include "daemon/damage.h"
+#include "daemon/damage_mark.h"
 #include "daemon/damaged_service.h"
 #include "daemon/log.h"
+#include "daemon/notify.h"
 #include "daemon/service.h"
 #include "daemon/state_directory.h"
 #include "storage/base/crash_point.h"
 #include "storage/keys.h"
 #include "storage/pages.h"
 #include "storage/rocks/rocks_store.h"
+#include "storage/verify.h"
 
 namespace holdfast::daemon {
 namespace {
@@ -24,6 +28,8 @@ using storage::RocksStore;
 
 // More than these are for --verify to list.
 constexpr size_t kEventsLoggedMax = 20;
+// A look reads the whole database once; ten million events on a slow card take a while.
+constexpr std::chrono::seconds kLookTimeMax{3600};
 
 // What both kinds of daemon begin with.
 struct Beginning {
@@ -91,6 +97,43 @@ ExitCode serve_damaged(RocksStore& store, const config::Settings& settings,
   return ended ? *ended : give_up_socket(ended.error());
 }
 
+// All tables and all rows. Errc::corrupt: the first that is not whole.
+Result<> look_at_everything(const RocksStore& store) {
+  if (const Result<> tables = store.verify_checksums(); !tables) return tables.error();
+  const Result<storage::Verification> found = storage::verify(store);
+  if (!found) return found.error();
+  if (found->complaint_count == 0) return ok();
+  return Error{Errc::corrupt, std::to_string(found->complaint_count) +
+                                  " rows do not fit together, the first: " +
+                                  found->complaints.front()};
+}
+
+// An earlier daemon met damage and stopped. If it is still there the box is shown, and
+// the code is how that ended. Otherwise there is none, and the start goes on: of a box
+// that is whole after all, without the mark; or of one whose log is damaged besides,
+// which is told apart from all else.
+std::optional<ExitCode> look_again(storage::OpenOptions options, const config::Settings& settings,
+                                   const std::string& met) {
+  spdlog::warn("an earlier daemon met damaged data ({}): looking at everything", met);
+  notify_status("an earlier daemon met damaged data: looking at everything");
+  notify_extend_timeout(kLookTimeMax);
+  options.read_only = true;
+  const Result<std::unique_ptr<RocksStore>> store = RocksStore::open(options);
+  if (!store || (*store)->open_report().audit.verdict == storage::WalVerdict::damaged) {
+    return std::nullopt;
+  }
+  const Result<> whole = look_at_everything(**store);
+  if (whole) {
+    spdlog::warn("all checksums are right and all rows are whole: going on");
+    remove_damage_mark(settings.daemon.state_directory);
+    return std::nullopt;
+  }
+  if (whole.error().code != Errc::corrupt) return give_up(whole.error());
+  const std::string refusal = refusal_of_damaged_tables(whole.error().what);
+  spdlog::critical("{}", refusal);
+  return serve_damaged(**store, settings, refusal, "");
+}
+
 // Acknowledged data is damaged. Only a database that cannot even be read ends the daemon.
 ExitCode open_and_show(storage::OpenOptions options, const config::Settings& settings,
                        const Error& damage) {
@@ -129,6 +172,9 @@ ExitCode open_and_serve(const config::Settings& settings, const std::string& con
   storage::OpenOptions options;
   options.directory = database_of(settings.daemon.state_directory);
   options.on_warning = [](std::string_view text) { spdlog::warn("rocksdb: {}", text); };
+  if (const auto met = damage_mark(settings.daemon.state_directory)) {
+    if (const auto code = look_again(options, settings, *met)) return *code;
+  }
   Result<std::unique_ptr<RocksStore>> store = RocksStore::open(options);
   if (!store) {
     if (store.error().code != Errc::corrupt) return give_up(store.error());

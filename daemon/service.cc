@@ -9,6 +9,7 @@
 #include "config/load.h"
 #include "config/reload.h"
 #include "config/warnings.h"
+#include "daemon/damage_mark.h"
 #include "daemon/free_space.h"
 #include "daemon/handler_environment.h"
 #include "daemon/log.h"
@@ -255,6 +256,11 @@ void Service::storage_failed(const Error& error) {
   desk_.answer_all_unknown();
   if (server_) server_->flush_touched();
   loop_.stop();
+  // A commit that was refused because of an earlier failure has that one's reason.
+  const Error cause = store_.failure().value_or(error);
+  if (cause.code == Errc::corrupt) {
+    leave_damage_mark(settings_.daemon.state_directory, cause.what);
+  }
 }
 
 api::StatusReport Service::report() {

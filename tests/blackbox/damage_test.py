@@ -205,6 +205,44 @@ class DamageTest(harness.BoxTest):
         self.assertEqual(run.returncode, 6, run)
         self.assertIn("CURRENT", run.stderr)
 
+    def damage_a_table(self):
+        """Moves all that the log held into tables, kills the daemon, and flips a byte of one."""
+        self.box.start()
+        self.box.kill()
+        table = max(glob.glob(self.box.path("state", "db", "*.sst")), key=os.path.getsize)
+        self.flip(table, os.path.getsize(table) // 3)
+        return table
+
+    def test_a_damaged_table_stops_the_daemon_once_and_then_it_is_read_only(self):
+        box = self.box
+        table = self.damage_a_table()
+        self.assertEqual(box.launch().wait(harness.DEADLINE_S), 5)
+        for _ in range(2):  # and no restart loop
+            self.expect_tables_shown(os.path.basename(table))
+        self.flip(table, os.path.getsize(table) // 3)  # what a backup would do
+        box.start()
+        self.assertIn("all rows are whole: going on", box.log())
+        self.assertEqual(box.call("GetStatus")["State"], "running")
+        self.assertEqual(len(box.listed()), EVENTS)
+        before = len(box.log())
+        box.crash_and_start()
+        self.assertNotIn("looking at everything", box.log()[before:])
+
+    def expect_tables_shown(self, table):
+        box = self.box
+        box.start()
+        status = box.call("GetStatus")
+        self.assertEqual(status["State"], "damaged")
+        self.assertIn(table, status["Damage"])
+        with self.refused("ServiceUnavailableException", "holdfastd --verify"):
+            box.event("gated")
+        with self.refused("ServiceUnavailableException", table):
+            box.get(self.ids[-1])  # which is in the damaged block
+        self.assertEqual([row["FunctionName"] for row in box.call("ListFunctions")["Functions"]],
+                         ["gated"])
+        self.assertEqual(box.handler_pids(), [])
+        self.assertEqual(box.stop(), 0)
+
     def first_runs(self):
         """Waits until the one that runs again no longer changes its place among pages."""
         harness.wait_for(lambda: self.box.get(self.ids[0])["State"] == "running",
@@ -252,10 +290,7 @@ class DamageTest(harness.BoxTest):
 
     def test_verify_names_a_table_file_that_does_not_check_out(self):
         box = self.box
-        box.start()  # which moves all that the log held into tables
-        box.kill()
-        table = max(glob.glob(box.path("state", "db", "*.sst")), key=os.path.getsize)
-        self.flip(table, os.path.getsize(table) // 3)
+        table = self.damage_a_table()
         run = self.expect_unchanged("--verify", box.state_path, code=6)
         self.assertIn(os.path.basename(table), run.stdout)
         self.assertIn("Restore a backup", run.stdout)
