@@ -2,7 +2,7 @@
 
 usage: tally.py TESTLOG.json...
 
-Prints `N passed, N failed, N skipped` and exits with 1 if anything failed or nothing
+Prints which layer caught which mutant, then `N passed, N failed, N skipped`, and exits with 1 if anything failed or nothing
 ran. A program that dies or is stopped for its time counts as one failure more than the
 cases it had finished, so that a crash never looks like a smaller success.
 """
@@ -14,6 +14,7 @@ import sys
 _GTEST = re.compile(r"\[ +(OK|FAILED|SKIPPED) +\] .*\(\d+ ms\)$", re.MULTILINE)
 _GTEST_DISABLED = re.compile(r"YOU HAVE (\d+) DISABLED TEST")
 _UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n(OK|FAILED)(?: \((.*)\))?$", re.MULTILINE)
+_MUTANT = re.compile(r"^mutant \w+: caught by .*$", re.MULTILINE)
 
 
 class Tally:
@@ -21,6 +22,7 @@ class Tally:
         self.passed = 0
         self.failed = 0
         self.skipped = 0
+        self.caught = []  # what is said of mutants
 
     def __str__(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -56,6 +58,7 @@ def count(entry, tally):
     failed_before = tally.failed
     found = _count_gtest(tally, output)
     found = _count_unittest(tally, output) or found
+    tally.caught += _MUTANT.findall(output)
     good = entry["result"] in ("OK", "EXPECTEDFAIL")
     if not found and entry["result"] == "SKIP":
         tally.skipped += 1
@@ -72,6 +75,8 @@ def main(paths):
             for line in file:
                 if line.strip():
                     count(json.loads(line), tally)
+    for line in tally.caught:
+        print(line)
     print(tally)
     return 1 if tally.failed or not tally.passed else 0
 

@@ -52,6 +52,12 @@ class TallyTest(unittest.TestCase):
         bad = "Ran 9 tests in 0.100s\n\nFAILED (failures=1, errors=2, skipped=3)\n"
         self.assertEqual(self.line("FAIL", "", bad), "3 passed, 3 failed, 3 skipped")
 
+    def test_what_is_said_of_mutants_is_kept(self):
+        counted = tally.Tally()
+        said = "test_a ... mutant sync_off: caught\nmutant audit: caught by kills (2 s)\nok\n"
+        tally.count({"result": "OK", "stdout": said}, counted)
+        self.assertEqual(counted.caught, ["mutant audit: caught by kills (2 s)"])
+
     def test_a_plain_program_is_one_case(self):
         self.assertEqual(self.line("OK"), "1 passed, 0 failed, 0 skipped")
         self.assertEqual(self.line("SKIP"), "0 passed, 0 failed, 1 skipped")
