@@ -11,9 +11,11 @@ namespace holdfast::storage {
 
 namespace {
 
-//   file := "HFcommit" sequence:be64 crc32c:be32      the crc covers what stands before
+//   file := slot+                                     512 bytes each
+//   slot := "HFcommit" sequence:be64 crc32c:be32      the crc covers what stands before
 constexpr std::string_view kMagic = "HFcommit";
-constexpr size_t kFileBytes = kMagic.size() + 8 + 4;
+constexpr size_t kUsedBytes = kMagic.size() + 8 + 4;
+constexpr uint64_t kSlotBytes = 512;  // a sector
 
 std::string encode(uint64_t sequence) {
   std::string bytes{kMagic};
@@ -24,13 +26,15 @@ std::string encode(uint64_t sequence) {
 
 }  // namespace
 
-std::optional<uint64_t> SideFile::read(rocksdb::Env& env, const std::string& path) {
+std::optional<uint64_t> SideFile::read(rocksdb::Env& env, const std::string& path,
+                                       uint32_t slot) {
   std::unique_ptr<rocksdb::SequentialFile> file;
   if (!env.NewSequentialFile(path, &file, rocksdb::EnvOptions{}).ok()) return std::nullopt;
-  std::array<char, kFileBytes> scratch{};
+  if (slot > 0 && !file->Skip(slot * kSlotBytes).ok()) return std::nullopt;
+  std::array<char, kUsedBytes> scratch{};
   rocksdb::Slice bytes;
-  if (!file->Read(kFileBytes, &bytes, scratch.data()).ok()) return std::nullopt;
-  if (bytes.size() != kFileBytes) return std::nullopt;
+  if (!file->Read(kUsedBytes, &bytes, scratch.data()).ok()) return std::nullopt;
+  if (bytes.size() != kUsedBytes) return std::nullopt;
   BytesReader reader{bytes.ToStringView().substr(kMagic.size())};
   const uint64_t sequence = reader.be64();
   if (bytes.ToStringView() != encode(sequence)) return std::nullopt;
@@ -49,10 +53,10 @@ SideFile SideFile::open_or_none(rocksdb::Env& env, const std::string& path) {
   return side_file;
 }
 
-void SideFile::write(uint64_t sequence) {
+void SideFile::write(uint64_t sequence, uint32_t slot) {
   if (!file_) return;
   // A short write would leave a number that does not check out, that is "unknown".
-  file_->Write(0, encode(sequence)).PermitUncheckedError();
+  file_->Write(slot * kSlotBytes, encode(sequence)).PermitUncheckedError();
 }
 
 void SideFile::sync() {

@@ -9,6 +9,9 @@
 //    ...
 //    SideFile::read(env, path)  -> sequence, or nothing if unknown
 //
+// A write that is torn leaves a number that does not check out. Where that must not be,
+// there are further slots, each in a sector of its own.
+//
 // Ownership  borrows nothing after opening.
 // Failure    None that matters: an absent or unreadable file only means "unknown".
 #pragma once
@@ -25,14 +28,15 @@ namespace holdfast::storage {
 class SideFile {
  public:
   // The number in the file; nothing if there is no file or it does not check out.
-  static std::optional<uint64_t> read(rocksdb::Env& env, const std::string& path);
+  static std::optional<uint64_t> read(rocksdb::Env& env, const std::string& path,
+                                      uint32_t slot = 0);
 
   // For writing. Without permission or space it is a SideFile that writes nowhere.
   static SideFile open_or_none(rocksdb::Env& env, const std::string& path);
 
   SideFile() = default;
 
-  void write(uint64_t number);
+  void write(uint64_t number, uint32_t slot = 0);
   void sync();
 
  private:

@@ -1,5 +1,6 @@
 #include "storage/rocks/synced_manifest.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -9,7 +10,12 @@ namespace {
 
 constexpr std::string_view kPrefix = "MANIFEST-";
 
-// The side file holds one number: that of the MANIFEST, then its bytes.
+// Two MANIFESTs can be at hand, the one that CURRENT names and the next one; each has a
+// slot for its first record and one for the later ones.
+constexpr uint32_t kSlots = 4;
+constexpr uint32_t kSlotsOfOne = 2;
+
+// A slot holds one number: that of the MANIFEST, then its bytes.
 constexpr int kBytesBits = 40;  // a MANIFEST has some megabytes
 constexpr uint64_t kBytesMask = (uint64_t{1} << kBytesBits) - 1;
 
@@ -34,15 +40,35 @@ SyncedManifest::SyncedManifest(rocksdb::Env& env, const std::string& manifest_pa
     : env_(env), side_path_(beside(manifest_path)), manifest_number_(number_of(manifest_path)) {}
 
 std::optional<uint64_t> SyncedManifest::bytes() const {
-  const std::optional<uint64_t> packed = SideFile::read(env_, side_path_);
-  if (!packed || *packed >> kBytesBits != manifest_number_) return std::nullopt;
-  return *packed & kBytesMask;
+  std::optional<uint64_t> most;
+  for (uint32_t slot = 0; slot < kSlots; ++slot) {
+    const std::optional<uint64_t> packed = SideFile::read(env_, side_path_, slot);
+    if (!packed || *packed >> kBytesBits != manifest_number_) continue;
+    most = std::max(most.value_or(0), *packed & kBytesMask);
+  }
+  return most;
+}
+
+// Not those of the MANIFEST that CURRENT still names.
+uint32_t SyncedManifest::first_slot() const {
+  std::string current;
+  const std::string path = side_path_.substr(0, side_path_.find_last_of('/') + 1) + "CURRENT";
+  if (!rocksdb::ReadFileToString(&env_, path, &current).ok() || !is_manifest(current)) return 0;
+  const uint64_t named = number_of(current);
+  for (uint32_t slot = 0; slot < kSlots; ++slot) {
+    const std::optional<uint64_t> packed = SideFile::read(env_, side_path_, slot);
+    if (packed && *packed >> kBytesBits == named) return slot < kSlotsOfOne ? kSlotsOfOne : 0;
+  }
+  return 0;
 }
 
 void SyncedManifest::record(uint64_t bytes) {
-  if (!recorded_) side_file_ = SideFile::open_or_none(env_, side_path_);
-  side_file_.write(manifest_number_ << kBytesBits | (bytes & kBytesMask));
-  if (!recorded_) side_file_.sync();
+  const uint64_t packed = manifest_number_ << kBytesBits | (bytes & kBytesMask);
+  if (recorded_) return side_file_.write(packed, first_slot_ + 1);
+  first_slot_ = first_slot();
+  side_file_ = SideFile::open_or_none(env_, side_path_);
+  side_file_.write(packed, first_slot_);
+  side_file_.sync();
   recorded_ = true;
 }
 

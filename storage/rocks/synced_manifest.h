@@ -7,6 +7,11 @@
 // The first record of a MANIFEST is synced, since CURRENT will name it; the later ones
 // are not, and after a power cut at worst a little old: too few bytes, never too many.
 //
+// Rule    The first and the later records of a MANIFEST have slots of their own, and
+//         other ones than the MANIFEST that CURRENT names.
+// Reason  The cut that tears a record tears nothing that was synced before, so one is left
+//         for whatever MANIFEST is opened next.
+//
 // Failure  None that matters: without the file nothing is known.
 #pragma once
 
@@ -36,7 +41,10 @@ class SyncedManifest {
   rocksdb::Env& env_;
   const std::string side_path_;
   const uint64_t manifest_number_;
+  uint32_t first_slot() const;
+
   SideFile side_file_;
+  uint32_t first_slot_ = 0;
   bool recorded_ = false;
 };
 
