@@ -409,6 +409,18 @@ class Traffic:
                   ReceiptHandle=receipt)
 
 
+def take_out(box, queue):
+    """Receives some messages and deletes them; gives how many."""
+    messages = box.received(queue, MaxNumberOfMessages=10, VisibilityTimeout=60)
+    for message in messages:
+        note_message(box.history, queue, message)
+        box.history.note("deleting", message=message["MessageId"])
+    for message in messages:
+        box.call("DeleteMessage", QueueName=queue, ReceiptHandle=message["ReceiptHandle"])
+        box.history.note("deleted", message=message["MessageId"])
+    return len(messages)
+
+
 def note_message(history, queue, message):
     """A message of a queue, and what it says of an event."""
     body = message["Body"]

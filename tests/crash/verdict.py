@@ -9,7 +9,7 @@ import time
 
 import harness
 from cycles import RSS_BYTES_MAX
-from traffic import DESTINATIONS, INBOX, note_message
+from traffic import DESTINATIONS, INBOX, take_out
 
 CHECK_HISTORY = os.environ.get(
     "HOLDFAST_CHECK_HISTORY",
@@ -110,17 +110,10 @@ class Verdict:
         deadline = time.monotonic() + EMPTY_S
         for queue in (*DESTINATIONS, INBOX):
             while received[queue] < waiting[queue] and time.monotonic() < deadline:
-                messages = box.received(queue, MaxNumberOfMessages=10, VisibilityTimeout=60)
-                if not messages:
+                taken = take_out(box, queue)
+                received[queue] += taken
+                if not taken:
                     time.sleep(0.05)
-                for message in messages:
-                    received[queue] += 1
-                    note_message(self.history, queue, message)
-                    self.history.note("deleting", message=message["MessageId"])
-                for message in messages:
-                    box.call("DeleteMessage", QueueName=queue,
-                             ReceiptHandle=message["ReceiptHandle"])
-                    self.history.note("deleted", message=message["MessageId"])
         return received
 
     def counters(self, status, events, dead, received):
