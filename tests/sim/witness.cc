@@ -40,6 +40,21 @@ std::optional<EventId> told_of(const MessageRecord& message, BoxTag box) {
   return from_request_id(message.body.substr(at + kField.size(), 36), box);
 }
 
+// From which more messages were deleted than handed out anew, under another key.
+std::set<QueueId> queues_emptied(const Batch& batch) {
+  std::map<QueueId, int> gone;
+  for (const Mutation& mutation : batch.mutations) {
+    if (const auto* erased = std::get_if<EraseMessage>(&mutation)) gone[erased->key.queue] += 1;
+    const auto* put = std::get_if<PutMessage>(&mutation);
+    if (put != nullptr && put->key.generation.value > 0) gone[put->key.queue] -= 1;
+  }
+  std::set<QueueId> emptied;
+  for (const auto& [queue, count] : gone) {
+    if (count > 0) emptied.insert(queue);
+  }
+  return emptied;
+}
+
 }  // namespace
 
 std::string name_of(const EventId& id) {
@@ -83,8 +98,9 @@ void Witness::stepped(const core::Step& step) {
   for (const Mutation& mutation : step.batch.mutations) mix(mutation.index());
   for (const core::Effect& effect : step.effects) mix(effect.index());
   if (world_ == nullptr) return;  // the first boot
+  const std::set<QueueId> emptied = queues_emptied(step.batch);
   for (const core::Effect& effect : step.effects) {
-    if (const auto* start = std::get_if<core::StartAttempt>(&effect)) check_start(*start);
+    if (const auto* start = std::get_if<core::StartAttempt>(&effect)) check_start(*start, emptied);
   }
   StepContents contents;
   std::vector<const PutHistory*> endings;
@@ -107,18 +123,19 @@ void Witness::stepped(const core::Step& step) {
   look_at_queues();
 }
 
-void Witness::check_start(const core::StartAttempt& start) {
+void Witness::check_start(const core::StartAttempt& start, const std::set<QueueId>& emptied) {
   if (world_->free_bytes() < limits_.disk_free_min / 2) {
     complain(name_of(start.event) + ": an attempt starts although the disk is too full");
   }
   if (start.type == InvocationType::synchronous) return;
-  // Full before and after this step: there was no moment at which it had room.
+  // Full before and after this step, which took nothing out of it: there was no moment at
+  // which it had room.
   const core::Ledger& ledger = world_->core().ledger();
   for (const auto& route : {start.settings->on_success, start.settings->on_failure,
                             start.settings->dead_letter}) {
     if (!route) continue;
     const QueueId queue = *ledger.find_queue(*route);
-    if (full_queues_.contains(queue) &&
+    if (full_queues_.contains(queue) && !emptied.contains(queue) &&
         ledger.queue(queue).bytes >= queue_settings_.at(*route).bytes_max) {
       complain(name_of(start.event) + ": an attempt starts although " + *route + " is full");
     }

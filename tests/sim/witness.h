@@ -39,7 +39,7 @@ class Witness {
     std::map<storage::EventId, size_t> records;
   };
   void stepped(const core::Step& step);
-  void check_start(const core::StartAttempt& start);
+  void check_start(const core::StartAttempt& start, const std::set<storage::QueueId>& emptied);
   void look_at_queues();
   void check_ending(const StepContents& step, const storage::PutHistory& ending);
   void durable(const storage::Batch& batch);

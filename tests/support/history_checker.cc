@@ -184,7 +184,10 @@ void HistoryChecker::ended(const Id& id, const SeenEnding& ending) {
   }
   auto owners = keys_.find({asked->function, asked->key});
   if (owners == keys_.end() || owners->second.empty()) return;
-  if (owners->second.back().id == id) owners->second.back().expires_at = ending.key_expires_at;
+  // A life that did not own the key says nothing of when that expires.
+  if (owners->second.back().id == id && ending.key_expires_at) {
+    owners->second.back().expires_at = ending.key_expires_at;
+  }
 }
 
 void HistoryChecker::dead_letter_appeared(const Id& id) {
