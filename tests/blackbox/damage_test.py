@@ -223,6 +223,7 @@ class DamageTest(harness.BoxTest):
         box.start()
         self.assertIn("all rows are whole: going on", box.log())
         self.assertEqual(box.call("GetStatus")["State"], "running")
+        self.first_runs()
         self.assertEqual(len(box.listed()), EVENTS)
         before = len(box.log())
         box.crash_and_start()
