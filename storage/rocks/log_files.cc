@@ -46,21 +46,26 @@ Result<std::unique_ptr<OpenLog>> open_log(rocksdb::Env& env, const std::string& 
   return std::unique_ptr<OpenLog>(new OpenLog{std::move(file), std::move(reader)});
 }
 
-Result<CurrentManifest> current_manifest(rocksdb::Env& env, const std::string& directory) {
+Result<std::string> current_manifest_path(rocksdb::Env& env, const std::string& directory) {
   const std::string current = directory + "/CURRENT";
-  if (env.FileExists(current).IsNotFound()) return CurrentManifest{};
+  if (env.FileExists(current).IsNotFound()) return std::string{};
   std::string manifest;
   const rocksdb::Status status = rocksdb::ReadFileToString(&env, current, &manifest);
   if (!status.ok()) return io_error(current, status);
   if (!manifest.empty() && manifest.back() == '\n') manifest.pop_back();
-  const std::string path = directory + "/" + manifest;
+  return directory + "/" + manifest;
+}
+
+Result<CurrentManifest> current_manifest(rocksdb::Env& env, const std::string& directory) {
+  const Result<std::string> path = current_manifest_path(env, directory);
+  if (!path) return path.error();
   // What CURRENT means is RocksDB's to judge; without a MANIFEST every log counts.
-  if (!env.FileExists(path).ok()) return CurrentManifest{};
-  Result<std::unique_ptr<OpenLog>> log = open_log(env, path);
+  if (path->empty() || !env.FileExists(*path).ok()) return CurrentManifest{};
+  Result<std::unique_ptr<OpenLog>> log = open_log(env, *path);
   if (!log) return log.error();
   const Result<ManifestSummary> summary = read_manifest((*log)->reader);
   if (!summary) return summary.error();
-  return CurrentManifest{path, *summary};
+  return CurrentManifest{*path, *summary};
 }
 
 Result<LiveLogs> live_logs(rocksdb::Env& env, const std::string& directory) {

@@ -26,7 +26,10 @@ struct LiveLogs {
 };
 Result<LiveLogs> live_logs(rocksdb::Env& env, const std::string& directory);
 
-// The MANIFEST that CURRENT names. Without one the path is empty, and every log counts.
+// The path of the MANIFEST that CURRENT names, also if it is not there; empty without CURRENT.
+Result<std::string> current_manifest_path(rocksdb::Env& env, const std::string& directory);
+
+// That MANIFEST. Without one the path is empty, and every log counts.
 struct CurrentManifest {
   std::string path;
   ManifestSummary summary;

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "storage/rocks/log_files.h"
+
 namespace holdfast::storage {
 
 namespace {
@@ -23,10 +25,6 @@ std::string_view name_of(std::string_view path) {
   return path.substr(path.find_last_of('/') + 1);
 }
 
-std::string beside(const std::string& manifest_path) {
-  return manifest_path.substr(0, manifest_path.find_last_of('/') + 1) + kSyncedManifestName;
-}
-
 uint64_t number_of(const std::string& manifest_path) {
   const std::string digits{name_of(manifest_path).substr(kPrefix.size())};
   return std::strtoull(digits.c_str(), nullptr, 10);
@@ -37,7 +35,10 @@ uint64_t number_of(const std::string& manifest_path) {
 bool is_manifest(const std::string& path) { return name_of(path).starts_with(kPrefix); }
 
 SyncedManifest::SyncedManifest(rocksdb::Env& env, const std::string& manifest_path)
-    : env_(env), side_path_(beside(manifest_path)), manifest_number_(number_of(manifest_path)) {}
+    : env_(env),
+      directory_(manifest_path.substr(0, manifest_path.find_last_of('/'))),
+      side_path_(directory_ + "/" + kSyncedManifestName),
+      manifest_number_(number_of(manifest_path)) {}
 
 std::optional<uint64_t> SyncedManifest::bytes() const {
   std::optional<uint64_t> most;
@@ -49,12 +50,11 @@ std::optional<uint64_t> SyncedManifest::bytes() const {
   return most;
 }
 
-// Not those of the MANIFEST that CURRENT still names.
-uint32_t SyncedManifest::first_slot() const {
-  std::string current;
-  const std::string path = side_path_.substr(0, side_path_.find_last_of('/') + 1) + "CURRENT";
-  if (!rocksdb::ReadFileToString(&env_, path, &current).ok() || !is_manifest(current)) return 0;
-  const uint64_t named = number_of(current);
+// The first of those that the MANIFEST which CURRENT still names has not got.
+uint32_t SyncedManifest::free_slots() const {
+  const Result<std::string> current = current_manifest_path(env_, directory_);
+  if (!current || !is_manifest(*current)) return 0;
+  const uint64_t named = number_of(*current);
   for (uint32_t slot = 0; slot < kSlots; ++slot) {
     const std::optional<uint64_t> packed = SideFile::read(env_, side_path_, slot);
     if (packed && *packed >> kBytesBits == named) return slot < kSlotsOfOne ? kSlotsOfOne : 0;
@@ -65,9 +65,10 @@ uint32_t SyncedManifest::first_slot() const {
 void SyncedManifest::record(uint64_t bytes) {
   const uint64_t packed = manifest_number_ << kBytesBits | (bytes & kBytesMask);
   if (recorded_) return side_file_.write(packed, first_slot_ + 1);
-  first_slot_ = first_slot();
+  first_slot_ = free_slots();
   side_file_ = SideFile::open_or_none(env_, side_path_);
   side_file_.write(packed, first_slot_);
+  side_file_.write(packed, first_slot_ + 1);
   side_file_.sync();
   recorded_ = true;
 }

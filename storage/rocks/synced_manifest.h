@@ -12,6 +12,10 @@
 // Reason  The cut that tears a record tears nothing that was synced before, so one is left
 //         for whatever MANIFEST is opened next.
 //
+// Rule    The first record takes both slots.
+// Reason  A MANIFEST that came to nothing leaves its number to the next one; what was
+//         known of it would call that one damaged.
+//
 // Failure  None that matters: without the file nothing is known.
 #pragma once
 
@@ -38,11 +42,12 @@ class SyncedManifest {
   void record(uint64_t bytes);
 
  private:
+  uint32_t free_slots() const;
+
   rocksdb::Env& env_;
+  const std::string directory_;
   const std::string side_path_;
   const uint64_t manifest_number_;
-  uint32_t first_slot() const;
-
   SideFile side_file_;
   uint32_t first_slot_ = 0;
   bool recorded_ = false;

@@ -3,21 +3,17 @@
 #include <gtest/gtest.h>
 #include <rocksdb/env.h>
 
-#include <filesystem>
+#include <memory>
 #include <string>
+
+#include "tests/storage/store_support.h"
 
 namespace holdfast::storage {
 namespace {
 
 class SyncedManifestTest : public ::testing::Test {
  protected:
-  SyncedManifestTest() {
-    std::string folder = (std::filesystem::temp_directory_path() / "holdfast-XXXXXX").string();
-    folder_ = mkdtemp(folder.data());
-  }
-  ~SyncedManifestTest() override { std::filesystem::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  std::string path(const std::string& name) const { return directory_ / name; }
   SyncedManifest manifest(int number) {
     return SyncedManifest{env_, path("MANIFEST-00000" + std::to_string(number))};
   }
@@ -33,7 +29,7 @@ class SyncedManifestTest : public ::testing::Test {
   }
 
   rocksdb::Env& env_ = *rocksdb::Env::Default();
-  std::string folder_;
+  const TempDirectory directory_;
 };
 
 TEST_F(SyncedManifestTest, NothingIsKnownOfAManifestThatWasNeverSynced) {
@@ -76,6 +72,15 @@ TEST_F(SyncedManifestTest, ANextManifestThatCameToNothingIsFollowedByAnother) {
     next.record(7);
     EXPECT_EQ(manifest(1).bytes(), 100u) << number;
   }
+}
+
+TEST_F(SyncedManifestTest, ANumberThatIsUsedAgainForgetsWhatWasKnownOfTheFirst) {
+  SyncedManifest nothing = manifest(2);  // CURRENT never came to name it
+  nothing.record(900);
+  nothing.record(1000);
+  SyncedManifest again = manifest(2);
+  again.record(50);
+  EXPECT_EQ(manifest(2).bytes(), 50u);
 }
 
 }  // namespace
