@@ -2,6 +2,7 @@
 # Installs what building and testing Holdfast needs on Debian 12.
 #
 #   config/install-dependencies.sh
+#   config/install-dependencies.sh --libfuzzer    and clang, for long runs of the fuzz targets
 #
 # Does nothing when all of it is there, so the other scripts simply call it first.
 # Otherwise it needs root or sudo, and Debian's package archive.
@@ -14,6 +15,14 @@ packages='
   libgtest-dev libgmock-dev
   python3 python3-msgpack
 '
+case "${1:-}" in
+  '') ;;
+  --libfuzzer) packages="$packages clang-14 libclang-rt-14-dev" ;;
+  *)
+    echo "usage: config/install-dependencies.sh [--libfuzzer]" >&2
+    exit 2
+    ;;
+esac
 
 missing() {
   if ! command -v dpkg-query >/dev/null 2>&1; then

@@ -8,9 +8,10 @@
 #                          under the thread sanitizer
 #   tests/run.sh --fast    the first of these builds only
 #   tests/run.sh --soak    the random tests (sim, crash, crash_kill_test, fuzz) go on for
-#                          HOLDFAST_SOAK_SECONDS each (3,600)
+#                          HOLDFAST_SOAK_SECONDS each (3,600); then the fuzz targets once
+#                          more, under clang's libFuzzer
 #
-# The builds are kept in build-test/, build-plain/ and build-tsan/, or below
+# The builds are kept in build-test/, build-plain/, build-tsan/ and build-fuzz/, or below
 # HOLDFAST_BUILD_DIR.
 set -eu
 
@@ -21,11 +22,13 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 thread_tests='daemon'
 
 fast=no
+soak=no
 time_limits=1
 for argument in "$@"; do
   case "$argument" in
     --fast) fast=yes ;;
     --soak)
+      soak=yes
       HOLDFAST_SOAK_SECONDS=${HOLDFAST_SOAK_SECONDS:-3600}
       HOLDFAST_SOAK=$HOLDFAST_SOAK_SECONDS
       HOLDFAST_FUZZ_SECONDS=$HOLDFAST_SOAK_SECONDS
@@ -57,10 +60,11 @@ UBSAN_OPTIONS='halt_on_error=1:print_stacktrace=1'
 TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:suppressions='$root/tests/tsan.supp'"
 export LC_ALL PYTHONDONTWRITEBYTECODE ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 
-# configure FOLDER SANITIZERS OPTIMISATION: also after the checkout moved or the options changed.
+# configure FOLDER SANITIZERS OPTIMISATION [CPP_ARGS]: also after the checkout moved or the
+# options changed.
 configure() {
   folder=$1
-  set -- "-Doptimization=$3" -Ddebug=false '-Dcpp_args=-g1 -DHOLDFAST_TEST_HOOKS' \
+  set -- "-Doptimization=$3" -Ddebug=false "-Dcpp_args=-g1 -DHOLDFAST_TEST_HOOKS${4:+ $4}" \
     "-Db_sanitize=$2" -Db_lundef=false "$folder" "$root"
   if [ -f "$folder/build.ninja" ] && meson setup --reconfigure "$@" >/dev/null 2>&1; then
     return
@@ -114,6 +118,29 @@ if [ "$fast" = no ]; then
   fi
 else
   set --
+fi
+
+# Each target beside a copy of its corpus, which grows; what ends one is kept there, too.
+if [ "$soak" = yes ]; then
+  echo "== libFuzzer, for $HOLDFAST_SOAK_SECONDS s each"
+  "$root/config/install-dependencies.sh" --libfuzzer
+  # Warnings are g++'s affair.
+  CC=clang-14 CXX=clang++-14 configure "$builds/build-fuzz" address,undefined 1 \
+    '-fsanitize=fuzzer-no-link -w'
+  names=$(ls "$root/tests/fuzz/corpus")
+  # shellcheck disable=SC2086
+  ninja -C "$builds/build-fuzz" -j "$jobs" $(echo "$names" | sed 's/^/tests\/fuzz\/fuzz_/')
+  for name in $names; do
+    mkdir -p "$builds/build-fuzz/found/$name"
+  done
+  echo "$names" | (cd "$builds/build-fuzz/found" && xargs -P "$jobs" -I '{}' sh -c '
+    if "$0/build-fuzz/tests/fuzz/fuzz_$1" -max_total_time="$HOLDFAST_SOAK_SECONDS" \
+      -max_len=65536 -artifact_prefix="$1/ended-by-" "$1" "$2/$1" >"$1.log" 2>&1; then
+      echo "fuzz_$1: $(grep "^Done" "$1.log")"
+    else
+      cat "$1.log"
+      exit 1
+    fi' "$builds" '{}' "$root/tests/fuzz/corpus") || failed=1
 fi
 
 echo
