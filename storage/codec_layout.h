@@ -17,7 +17,7 @@ inline constexpr uint32_t kRecordVersion = 1;
 constexpr InvocationType last_of(InvocationType) { return InvocationType::synchronous; }
 constexpr EndState last_of(EndState) { return EndState::cancelled; }
 constexpr Condition last_of(Condition) { return Condition::function_error; }
-constexpr Failure last_of(Failure) { return Failure::interrupted; }
+constexpr Failure last_of(Failure) { return Failure::worker_lost; }
 
 // --- parts of records --------------------------------------------------------
 

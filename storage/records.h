@@ -40,6 +40,8 @@ enum class Failure : uint8_t {
   result_too_large = 3,
   cannot_start = 4,
   interrupted = 5,
+  failed = 6,       // the handler said so: a worker, or a persistent command
+  worker_lost = 7,  // its connection ended before its answer
 };
 
 struct EventRecord {

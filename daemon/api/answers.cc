@@ -50,6 +50,8 @@ std::string_view word(storage::Failure failure) {
     case storage::Failure::result_too_large: return "result_too_large";
     case storage::Failure::cannot_start: return "cannot_start";
     case storage::Failure::interrupted: return "interrupted";
+    case storage::Failure::failed: return "failed";
+    case storage::Failure::worker_lost: return "worker_lost";
   }
   CHECK(!"a failure without a word");
   return {};

@@ -88,9 +88,20 @@ AttemptRecord describe(const AttemptReport& report, AttemptNumber attempt,
             failed(Failure::cannot_start, "Runtime.InvalidEntrypoint",
                    error + "cannot start " + cannot_start.program + ": " + cannot_start.reason);
           },
+          [&](const Failed& said) {
+            failed(Failure::failed, "", said.error_message);
+            record.error_type = said.error_type.empty() ? "Error" : said.error_type;
+          },
+          [&](const WorkerLost&) {
+            failed(Failure::worker_lost, "WorkerLost",
+                   error + "the worker's connection ended before its answer");
+          },
           [&](const Stopped&) {
             failed(Failure::interrupted, "Interrupted",
                    "the daemon was told to stop while the attempt ran");
+          },
+          [&](const NotStarted&) {
+            failed(Failure::interrupted, "NotStarted", "the handler was gone before it had it");
           },
           [&](const Succeeded&) { CHECK(!"a success is not a failed attempt"); },
       },
@@ -202,7 +213,9 @@ Step Lifecycle::attempt_finished(const EventId& id, AttemptNumber attempt, Attem
   AttemptRecord failed_attempt =
       describe(report, attempt, storage::to_request_id(id, ledger_.box()), running.started_wall,
                moment.wall);
-  const bool stopped = std::holds_alternative<Stopped>(report.outcome);
+  const bool not_started = std::holds_alternative<NotStarted>(report.outcome) &&
+                           !broken(Mutant::not_started_counts);
+  const bool stopped = std::holds_alternative<Stopped>(report.outcome) || not_started;
   if (running.type == InvocationType::synchronous) {
     Life life = life_of(std::move(running));
     life.spent.failures += stopped ? 0 : 1;
@@ -215,6 +228,8 @@ Step Lifecycle::attempt_finished(const EventId& id, AttemptNumber attempt, Attem
     life.attempts.push_back(std::move(failed_attempt));
     end(step, std::move(life),
         Ending{storage::EndState::cancelled, storage::Condition::cancelled, {}, {}, {}}, moment);
+  } else if (not_started) {
+    retry(step, function, std::move(running), Duration::zero(), std::nullopt, moment);
   } else if (stopped) {
     // Cut short by a drain: recorded, and neither a failure nor an interruption.
     retry(step, function, std::move(running), Duration::zero(), std::move(failed_attempt), moment);

@@ -37,6 +37,7 @@ enum class Mutant : uint8_t {
   generation_not_raised,      // a row moves without a new generation
   redrive_copies,             // the dead letter stays where it was
   interruptions_not_counted,  // an event that kills the daemon does so for ever
+  not_started_counts,         // an attempt that no handler has seen counts as a failure
   // The pages
   page_boundary_skipped,  // the first row after a page is lost from sight
   page_row_doubled,       // the last row of a page is also the first of the next
@@ -63,6 +64,7 @@ inline constexpr std::string_view kMutantNames[] = {
     "generation_not_raised",
     "redrive_copies",
     "interruptions_not_counted",
+    "not_started_counts",
     "page_boundary_skipped",
     "page_row_doubled",
     "handlers_outlive",

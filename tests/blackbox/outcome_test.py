@@ -11,7 +11,7 @@ GATED = "note started; wait_for gate; cat"
 
 
 class RecordTest(harness.BoxTest):
-    """client/PROTOCOL.md, section 8."""
+    """client/PROTOCOL.md, section 9."""
 
     def record(self, queue):
         (message,) = self.box.received(queue)

@@ -196,13 +196,17 @@ void BlackBox::tell_handler(const Json& row) {
   const uint32_t attempt = row.at("attempt");
   const auto running = running_.find(id);
   if (row.at("what") == "handler_ended") {
-    checker_->attempt_ended(id, attempt, row.at("succeeded"), false);
+    checker_->attempt_ended(id, attempt,
+                            row.at("succeeded") ? HistoryChecker::Ended::succeeded
+                                                : HistoryChecker::Ended::failed);
     if (running != running_.end()) running_.erase(running);
     return;
   }
   // Who was killed left no line. That it is gone the lock says, which this one has got.
   if (running != running_.end() && row.at("alone").get<bool>()) {
-    checker_->attempt_ended(id, running->second.attempt, false, running->second.stopped);
+    checker_->attempt_ended(id, running->second.attempt,
+                            running->second.stopped ? HistoryChecker::Ended::stopped
+                                                    : HistoryChecker::Ended::failed);
   }
   if (running == running_.end() && !row.at("alone").get<bool>()) {
     complaints_.push_back(id + ": two attempts at once, one of them after its end");

@@ -56,6 +56,7 @@ CAUGHT_BY = {
     "generation_not_raised": ("simulation", r"memory_store\.cc.* CHECK\(!disk\.dead"),
     "redrive_copies": ("simulation", r"dead_letters\.cc.* CHECK\(counts\.dead_letters > 0"),
     "interruptions_not_counted": ("simulation", "was started too often"),
+    "not_started_counts": ("simulation", "counts as a failure"),
     "page_boundary_skipped": ("simulation", r"backlog\.cc.* CHECK\(function\.fresh\.size"),
     "page_row_doubled": ("simulation", r"memory_store\.cc.* CHECK\(rows\.emplace"),
 }

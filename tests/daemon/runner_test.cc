@@ -40,7 +40,10 @@ std::string word(const core::Outcome& outcome) {
           [](const core::CannotStart& cannot) {
             return "cannot start " + cannot.program + ": " + cannot.reason;
           },
+          [](const core::Failed& said) { return "failed " + said.error_message; },
+          [](const core::WorkerLost&) { return std::string{"worker lost"}; },
           [](const core::Stopped&) { return std::string{"stopped"}; },
+          [](const core::NotStarted&) { return std::string{"not started"}; },
       },
       outcome);
 }

@@ -146,14 +146,23 @@ void Simulation::use_queue() {
 
 // --- handlers --------------------------------------------------------------------------
 
+static test::HistoryChecker::Ended seen_end(const core::Outcome& outcome) {
+  using Ended = test::HistoryChecker::Ended;
+  if (std::holds_alternative<core::Succeeded>(outcome)) return Ended::succeeded;
+  if (std::holds_alternative<core::Stopped>(outcome)) return Ended::stopped;
+  if (std::holds_alternative<core::NotStarted>(outcome)) return Ended::not_started;
+  return Ended::failed;
+}
+
 core::Outcome Simulation::roll_outcome(const test::Handler& handler) {
   if (handler.stop_asked && random_.chance(80)) return core::Stopped{};
   if (!faults_ || !random_.chance(plan_.failing_percent)) return core::Succeeded{"\"done\""};
-  switch (random_.up_to(4)) {
+  switch (random_.up_to(5)) {
     case 0: return core::Exited{1};
     case 1: return core::Signaled{9};
     case 2: return core::TimedOut{handler.start.settings->timeout};
     case 3: return core::ResultTooLarge{handler.start.settings->result_bytes_max};
+    case 4: return core::NotStarted{};
     default: return core::CannotStart{"/bin/true", "No such file or directory"};
   }
 }
@@ -170,9 +179,7 @@ void Simulation::finish_handler() {
   }
   const core::Outcome outcome = roll_outcome(handler);
   const core::AttemptNumber attempt = handler.start.attempt;
-  witness_.checker().attempt_ended(name_of(id), attempt.value,
-                                   std::holds_alternative<core::Succeeded>(outcome),
-                                   std::holds_alternative<core::Stopped>(outcome));
+  witness_.checker().attempt_ended(name_of(id), attempt.value, seen_end(outcome));
   keep(old_attempts_, std::pair{id, attempt});
   world_.finish(id, outcome);
 }

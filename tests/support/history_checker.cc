@@ -4,6 +4,7 @@
 //   one ending per life                  "ended twice in one life"
 //   failures <= 1 + retries              "failed more often than it may"
 //   starts <= 1 + retries + interruptions_max + clean stops   "was started too often"
+//   what no handler saw spends nothing   "counts as a failure"
 //   attempt numbers rise                 "an attempt number did not rise"
 //   attempts of one event never overlap  "two attempts at once"
 //   nothing runs after its ending        "was started after its ending"
@@ -131,17 +132,19 @@ void HistoryChecker::check_starts(const Id& id, const Event& started) {
   const Asked* asked = asked_with(started.payload);
   if (asked == nullptr) return;
   const FunctionRules& rules = rules_.at(asked->function);
-  if (started.starts > 1 + rules.retries + rules.interruptions_max + started.stops) {
+  if (started.starts > 1 + rules.retries + rules.interruptions_max + started.stops +
+                           started.unseen) {
     complain(id, "was started too often: " + std::to_string(started.starts));
   }
 }
 
-void HistoryChecker::attempt_ended(const Id& id, uint32_t attempt, bool succeeded, bool stopped) {
+void HistoryChecker::attempt_ended(const Id& id, uint32_t attempt, Ended how) {
   Event& running = event(id);
   if (running.running != attempt) complain(id, "an attempt ended that did not run");
   running.running.reset();
-  if (succeeded) running.successes.insert(attempt);
-  if (stopped && !succeeded) running.stops += 1;
+  if (how == Ended::succeeded) running.successes.insert(attempt);
+  if (how == Ended::stopped) running.stops += 1;
+  if (how == Ended::not_started) running.unseen += 1;
 }
 
 void HistoryChecker::daemon_died() {
@@ -176,6 +179,9 @@ void HistoryChecker::ended(const Id& id, const SeenEnding& ending) {
   if (asked == nullptr) return;
   const FunctionRules& rules = rules_.at(asked->function);
   if (ending.failures > 1 + rules.retries) complain(id, "failed more often than it may");
+  if (over.unseen > 0 && ending.failures + over.unseen > over.starts) {
+    complain(id, "an attempt that no handler had seen counts as a failure");
+  }
   if (ending.interruptions > 1 + rules.interruptions_max) {
     complain(id, "was interrupted more often than it may");
   }
@@ -204,6 +210,7 @@ void HistoryChecker::redriven(const Id& id, bool claims_key) {
   back.lives = true;
   back.starts = 0;
   back.stops = 0;
+  back.unseen = 0;
   const Asked* asked = asked_with(back.payload);
   if (asked == nullptr || !claims_key) return;
   auto& owners = keys_[{asked->function, asked->key}];

@@ -64,8 +64,13 @@ class HistoryChecker {
 
   // --- handlers
   void attempt_started(const Id& id, uint32_t attempt, const std::string& payload, int64_t at);
-  // `stopped`: cut short by us, cleanly.
-  void attempt_ended(const Id& id, uint32_t attempt, bool succeeded, bool stopped);
+  enum class Ended : uint8_t {
+    succeeded,
+    failed,
+    stopped,      // cut short by us, cleanly
+    not_started,  // no handler has seen it
+  };
+  void attempt_ended(const Id& id, uint32_t attempt, Ended how);
   void daemon_died();
 
   // --- what is kept
@@ -107,6 +112,7 @@ class HistoryChecker {
     std::set<uint32_t> successes;  // attempts whose handlers did their work
     uint32_t starts = 0;  // of this life
     uint32_t stops = 0;
+    uint32_t unseen = 0;  // of the starts, those that no handler saw
     uint32_t lives_ended = 0;
     uint32_t deaths = 0;
     uint32_t dead_letters = 0;
