@@ -214,6 +214,13 @@ ReplyWriter::ReplyWriter(std::string& out, uint32_t msgid) : out_(out) {
   append_nil(out);
 }
 
+PushWriter::PushWriter(std::string& out, std::string_view method) : out_(out) {
+  append_array_head(out, 3);
+  append_uint(out, kTypeNotification);
+  append_str(out, method);
+  append_array_head(out, 1);
+}
+
 const msgpack::object* find(const msgpack::object& map, std::string_view key) {
   if (map.type != msgpack::type::MAP) return nullptr;
   for (uint32_t n = 0; n < map.via.map.size; ++n) {

@@ -2,6 +2,7 @@
 //
 //   request  [0, msgid, method, [] | [params]]
 //   reply    [1, msgid, nil | {Type, Message}, result | nil]
+//   push     [2, method, [params]]      from the daemon to a worker only
 //
 // The daemon reads requests and writes replies:
 //
@@ -117,6 +118,17 @@ class ReplyWriter {
 
   MapWriter map() { return MapWriter{out_}; }
   std::string& result() { return out_; }
+
+ private:
+  std::string& out_;
+};
+
+// A push. Call map() once.
+class PushWriter {
+ public:
+  PushWriter(std::string& out, std::string_view method);
+
+  MapWriter map() { return MapWriter{out_}; }
 
  private:
   std::string& out_;
