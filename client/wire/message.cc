@@ -135,17 +135,14 @@ std::variant<NeedMore, Request, Fault> decode_request(std::string_view frame) {
                  msgpack::object_handle{params, std::move(handle->zone())}, frame.size()};
 }
 
-std::variant<NeedMore, Reply, Fault> decode_reply(std::string_view frame) {
-  const uint32_t msgid = msgid_of(frame);
-  std::optional<msgpack::object_handle> handle = unpack(frame);
-  if (!handle) return Fault{msgid, "the bytes are not MessagePack"};
-  const auto opened = open_envelope(handle->get(), kTypeReply, msgid);
+std::variant<Reply, Fault> open_reply(msgpack::object_handle handle, uint32_t msgid) {
+  const auto opened = open_envelope(handle.get(), kTypeReply, msgid);
   if (const auto* fault = std::get_if<Fault>(&opened)) return *fault;
   const Envelope& envelope = *std::get_if<Envelope>(&opened);
 
   if (envelope.third->type == msgpack::type::NIL) {
     const msgpack::object result = *envelope.fourth;
-    return Reply{envelope.msgid, msgpack::object_handle{result, std::move(handle->zone())}};
+    return Reply{envelope.msgid, msgpack::object_handle{result, std::move(handle.zone())}};
   }
   const msgpack::object* type = find(*envelope.third, "Type");
   const msgpack::object* message = find(*envelope.third, "Message");
@@ -156,14 +153,60 @@ std::variant<NeedMore, Reply, Fault> decode_reply(std::string_view frame) {
                CallError{std::string{*as_text(*type)}, std::string{*as_text(*message)}}};
 }
 
-// What both readers do: a frame is decoded, a fault is remembered.
-template <class Message, class Decode>
-std::variant<NeedMore, Message, Fault> next_message(FrameBuffer& buffer, const ScanLimits& limits,
-                                                    std::optional<Fault>& fault, Decode decode) {
+bool is_push(const msgpack::object& object) {
+  return object.type == msgpack::type::ARRAY && object.via.array.size > 0 &&
+         is_uint(object.via.array.ptr[0], kTypeNotification) &&
+         object.via.array.ptr[0].via.u64 == kTypeNotification;
+}
+
+std::variant<Push, Fault> open_push(msgpack::object_handle handle) {
+  const msgpack::object_array& array = handle->via.array;
+  if (array.size != 3) return Fault{0, "a push is an array of three elements"};
+  const std::optional<std::string_view> method = as_text(array.ptr[1]);
+  if (!method || method->empty() || method->size() > kMethodBytesMax) {
+    return Fault{0, "the method of a push must be a string of 1 to 64 bytes"};
+  }
+  const msgpack::object& list = array.ptr[2];
+  if (list.type != msgpack::type::ARRAY || list.via.array.size != 1 ||
+      list.via.array.ptr[0].type != msgpack::type::MAP) {
+    return Fault{0, "the parameters of a push must be an array of one map"};
+  }
+  const msgpack::object params = list.via.array.ptr[0];
+  return Push{std::string{*method}, msgpack::object_handle{params, std::move(handle.zone())}};
+}
+
+// A variant as one that has more alternatives.
+template <class Wide, class Narrow>
+Wide widen(Narrow narrow) {
+  return std::visit([](auto& found) { return Wide{std::move(found)}; }, narrow);
+}
+
+using ReplyOrFault = std::variant<NeedMore, Reply, Fault>;
+using WorkerMessage = std::variant<NeedMore, Reply, Push, Fault>;
+
+ReplyOrFault decode_reply(std::string_view frame) {
+  const uint32_t msgid = msgid_of(frame);
+  std::optional<msgpack::object_handle> handle = unpack(frame);
+  if (!handle) return Fault{msgid, "the bytes are not MessagePack"};
+  return widen<ReplyOrFault>(open_reply(std::move(*handle), msgid));
+}
+
+WorkerMessage decode_for_worker(std::string_view frame) {
+  const uint32_t msgid = msgid_of(frame);
+  std::optional<msgpack::object_handle> handle = unpack(frame);
+  if (!handle) return Fault{msgid, "the bytes are not MessagePack"};
+  if (is_push(handle->get())) return widen<WorkerMessage>(open_push(std::move(*handle)));
+  return widen<WorkerMessage>(open_reply(std::move(*handle), msgid));
+}
+
+// What all readers do: a frame is decoded, a fault is remembered.
+template <class Outcome, class Decode>
+Outcome next_message(FrameBuffer& buffer, const ScanLimits& limits, std::optional<Fault>& fault,
+                     Decode decode) {
   if (fault) return *fault;
   const auto frame = buffer.next();
   if (std::holds_alternative<NeedMore>(frame)) return NeedMore{};
-  std::variant<NeedMore, Message, Fault> message;
+  Outcome message;
   if (const auto* scan_fault = std::get_if<ScanFault>(&frame)) {
     message = fault_of(*scan_fault, buffer.scanned(), limits);
   } else {
@@ -176,11 +219,16 @@ std::variant<NeedMore, Message, Fault> next_message(FrameBuffer& buffer, const S
 }  // namespace
 
 std::variant<NeedMore, Request, Fault> RequestReader::next() {
-  return next_message<Request>(buffer_, kRequestLimits, fault_, decode_request);
+  return next_message<std::variant<NeedMore, Request, Fault>>(buffer_, kRequestLimits, fault_,
+                                                              decode_request);
 }
 
 std::variant<NeedMore, Reply, Fault> ReplyReader::next() {
-  return next_message<Reply>(buffer_, kReplyLimits, fault_, decode_reply);
+  return next_message<ReplyOrFault>(buffer_, kReplyLimits, fault_, decode_reply);
+}
+
+std::variant<NeedMore, Reply, Push, Fault> WorkerReader::next() {
+  return next_message<WorkerMessage>(buffer_, kReplyLimits, fault_, decode_for_worker);
 }
 
 void begin_request(std::string& out, uint32_t msgid, std::string_view method) {

@@ -17,7 +17,8 @@
 //    ReplyWriter reply{out, msgid};
 //    reply.map().text("RequestId", id).number("StatusCode", 202);
 //
-// A client does the opposite with encode_request() and ReplyReader.
+// A client does the opposite with encode_request() and ReplyReader. Pushes are
+// written with PushWriter; a worker reads them with WorkerReader, between replies.
 //
 // Ownership  A Request owns its params: the reader may be fed or destroyed.
 // Threads    One at a time per object.
@@ -88,6 +89,25 @@ class ReplyReader {
     if (!fault_) buffer_.feed(bytes);
   }
   std::variant<NeedMore, Reply, Fault> next();
+
+ private:
+  FrameBuffer buffer_{kReplyLimits};
+  std::optional<Fault> fault_;
+};
+
+// A notification of the daemon's. A plain client has asked for none and takes it for a Fault.
+struct Push {
+  std::string method;
+  msgpack::object_handle params;  // always a map
+};
+
+// Replies and pushes mixed, as a worker gets them.
+class WorkerReader {
+ public:
+  void feed(std::string_view bytes) {
+    if (!fault_) buffer_.feed(bytes);
+  }
+  std::variant<NeedMore, Reply, Push, Fault> next();
 
  private:
   FrameBuffer buffer_{kReplyLimits};

@@ -294,6 +294,80 @@ TEST(ReplyReader, RefusesWhatIsNoReply) {
   }
 }
 
+std::string example_push() {
+  std::string bytes;
+  PushWriter{bytes, "RunAttempt"}.map().text("RequestId", "r").bytes("Payload", "cat\0png"s);
+  return bytes;
+}
+
+TEST(ReplyReader, RefusesAPush) {
+  ReplyReader reader;
+  reader.feed(example_push());
+  EXPECT_FALSE(take<Fault>(reader.next()).message.empty());
+}
+
+TEST(WorkerReader, EveryPrefixOfAPushNeedsMore) {
+  const std::string bytes = example_push();
+  for (size_t n = 0; n < bytes.size(); ++n) {
+    WorkerReader reader;
+    reader.feed(std::string_view{bytes}.substr(0, n));
+    EXPECT_TRUE(std::holds_alternative<NeedMore>(reader.next())) << n;
+    reader.feed(std::string_view{bytes}.substr(n));
+    const Push push = take<Push>(reader.next());
+    EXPECT_EQ(push.method, "RunAttempt");
+    EXPECT_EQ(as_text(*find(push.params.get(), "RequestId")), "r");
+    EXPECT_EQ(as_bytes(*find(push.params.get(), "Payload")), "cat\0png"s);
+  }
+}
+
+TEST(WorkerReader, GivesRepliesAndPushesInTheirOrder) {
+  std::string bytes = example_push();
+  ReplyWriter{bytes, 3}.map().number("WorkerId", 8);
+  append_error_reply(bytes, 4, {"ResourceConflictException", "not yours"});
+  bytes += example_push();
+
+  WorkerReader reader;
+  for (const char byte : bytes) reader.feed({&byte, 1});
+  EXPECT_EQ(take<Push>(reader.next()).method, "RunAttempt");
+  const Reply attached = take<Reply>(reader.next());
+  EXPECT_EQ(attached.msgid, 3u);
+  const auto& result = std::get<msgpack::object_handle>(attached.answer);
+  EXPECT_EQ(as_int(*find(result.get(), "WorkerId")), 8);
+  const Reply refused = take<Reply>(reader.next());
+  EXPECT_EQ(refused.msgid, 4u);
+  EXPECT_EQ(std::get<CallError>(refused.answer).type, "ResourceConflictException");
+  EXPECT_EQ(take<Push>(reader.next()).method, "RunAttempt");
+  EXPECT_TRUE(std::holds_alternative<NeedMore>(reader.next()));
+}
+
+TEST(WorkerReader, APushOutlivesTheReaderAndItsBuffer) {
+  std::optional<Push> push;
+  {
+    WorkerReader reader;
+    reader.feed(example_push());
+    push = take<Push>(reader.next());
+    reader.feed(std::string(100, '\x90'));
+  }
+  EXPECT_EQ(as_text(*find(push->params.get(), "RequestId")), "r");
+}
+
+TEST(WorkerReader, RefusesWhatIsNeitherReplyNorPushAndStaysSo) {
+  const std::string long_method = "\xd9\x41"s + std::string(kMethodBytesMax + 1, 'm');
+  for (const std::string& bytes :
+       {"\x94\x00\x01\xa1m\x90"s, "\x94\x02\xa1m\x91\x80\xc0"s, "\x92\x02\xa1m"s,
+        "\x93\x02\x01\x91\x80"s, "\x93\x02\xa0\x91\x80"s, "\x93\x02\xa1m\x90"s,
+        "\x93\x02\xa1m\x92\x80\x80"s, "\x93\x02\xa1m\x91\x01"s, "\x93\x02\xa1m\x80"s,
+        "\x93\x02"s + long_method + "\x91\x80"s, "\x90"s, "\x02"s, "\x93\x03\xa1m\x91\x80"s,
+        "\xc1"s, "\xdb\x01\x00\x00\x01"s}) {
+    WorkerReader reader;
+    reader.feed(bytes);
+    const std::string message = take<Fault>(reader.next()).message;
+    EXPECT_FALSE(message.empty());
+    reader.feed(example_push());
+    EXPECT_EQ(take<Fault>(reader.next()).message, message);
+  }
+}
+
 TEST(Writer, CountsTheFieldsItWasGiven) {
   std::string bytes;
   {
