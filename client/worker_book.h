@@ -1,0 +1,82 @@
+// WorkerBook: the attempts that a worker holds, and what each of them owes. No
+// clock, no socket, no thread.
+//
+//    book.pushed(attempt);
+//    book.finished(*attempt, success("a cat"));
+//    for (const WorkerBook::Held* held : book.take_unsent()) ...   // send held->result
+//    book.settled(which);                                          // its reply has come
+//
+// Rule    An answer is kept until its reply has come, and sent again over the next
+//         connection.
+// Reason  A connection that ends without a reply says nothing of the answer's fate.
+//
+// Rule    After an attachment only those are held that the daemon has said to go
+//         on. The others are stopped, and what they give is dropped.
+// Reason  They may run elsewhere by now.
+//
+// Ownership  Attempts are shared with the threads that run them.
+// Threads    One at a time.
+// Failure    None: what names no attempt of the book changes nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "client/worker_pool.h"
+
+namespace holdfast::client {
+
+class WorkerBook {
+ public:
+  struct Which {
+    std::string request_id;
+    int64_t number;
+  };
+  enum class State : uint8_t {
+    unanswered,
+    unsent,   // has a result
+    sent,     // and no reply yet
+    put_off,  // the daemon could not take it now
+  };
+  struct Held {
+    SharedAttempt attempt;
+    State state = State::unanswered;
+    std::optional<AttemptResult> result{};
+    bool named = false;  // in the last names()
+  };
+
+  // Gives the older attempt of the same event, if there was one: it is over.
+  SharedAttempt pushed(SharedAttempt attempt);
+  // False: nobody wants it any more.
+  bool finished(const Attempt& attempt, AttemptResult result);
+  // The daemon has an outcome of it, or will not have one from here. Gives the attempt.
+  SharedAttempt settled(const Which& which);
+  void put_off(const Which& which);
+  void connection_lost();
+  // Gives those of the last names() that are not to go on; they are stopped.
+  std::vector<SharedAttempt> attached(const std::set<std::string>& continued);
+  // All are stopped, and the book is empty.
+  std::vector<SharedAttempt> give_up();
+
+  // Null: it is not held.
+  const Held* find(const Which& which) { return find_held(which); }
+  // What an attachment tells as Held.
+  std::map<std::string, int64_t> names();
+  // They count as sent.
+  std::vector<const Held*> take_unsent();
+  void resume_put_off();
+  std::vector<SharedAttempt> unanswered() const;
+  bool empty() const { return held_.empty(); }
+
+ private:
+  Held* find_held(const Which& which);
+
+  std::map<std::string, Held> held_;  // by RequestId: an event has one attempt at a time
+};
+
+}  // namespace holdfast::client
