@@ -8,18 +8,27 @@
 //    Client client{daemon.take_socket()};
 //
 // When the script returns, the connection is closed.
+//
+// FakeServer: the same behind a path, for clients that connect by themselves. Its
+// n-th script plays the n-th connection; after the last one nobody listens any more.
+//
+//    FakeServer server{{first_connection, second_connection}};
+//    serve({.function_name = "f", .socket_path = server.path()}, handler);
 #pragma once
 
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "client/wire/message.h"
 #include "storage/base/check.h"
@@ -61,6 +70,16 @@ class FakeDaemon {
       write(bytes);
     }
 
+    void push(std::string_view method, const std::function<void(wire::MapWriter&)>& pack) {
+      std::string bytes;
+      {
+        wire::PushWriter writer{bytes, method};
+        wire::MapWriter map = writer.map();
+        pack(map);
+      }
+      write(bytes);
+    }
+
     void write(std::string_view bytes) {
       while (!bytes.empty()) {
         const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -98,6 +117,53 @@ class FakeDaemon {
 
  private:
   int client_socket_ = -1;
+  std::thread thread_;
+};
+
+class FakeServer {
+ public:
+  explicit FakeServer(std::vector<FakeDaemon::Script> scripts) {
+    char directory[] = "/tmp/holdfast-fake-XXXXXX";
+    CHECK(::mkdtemp(directory) != nullptr);
+    directory_ = directory;
+    path_ = directory_ + "/s";
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    CHECK(path_.size() < sizeof address.sun_path);
+    std::memcpy(address.sun_path, path_.data(), path_.size());
+    listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(listener_ >= 0);
+    CHECK(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    CHECK(::listen(listener_, 8) == 0);
+    thread_ = std::thread{[this, scripts = std::move(scripts)] { play(scripts); }};
+  }
+  ~FakeServer() {
+    ::shutdown(listener_, SHUT_RDWR);  // ends an accept() that nobody connects to
+    thread_.join();
+    ::close(listener_);
+    ::unlink(path_.c_str());
+    ::rmdir(directory_.c_str());
+  }
+  FakeServer(const FakeServer&) = delete;
+  FakeServer& operator=(const FakeServer&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  void play(const std::vector<FakeDaemon::Script>& scripts) const {
+    for (const FakeDaemon::Script& script : scripts) {
+      const int socket = ::accept(listener_, nullptr, nullptr);
+      if (socket < 0) return;
+      if (&script == &scripts.back()) ::shutdown(listener_, SHUT_RDWR);
+      FakeDaemon::Session session{socket};
+      script(session);
+      ::close(socket);
+    }
+  }
+
+  std::string directory_;
+  std::string path_;
+  int listener_ = -1;
   std::thread thread_;
 };
 
