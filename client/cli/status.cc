@@ -42,14 +42,15 @@ void show_summary(const msgpack::object& status) {
 
 void show_status(const msgpack::object& status) {
   show_summary(status);
-  Table functions{{"FUNCTION", "BACKLOG", "OLDEST S", "RUNNING", "SUCCEEDED", "FAILED",
+  Table functions{{"FUNCTION", "BACKLOG", "OLDEST S", "RUNNING", "WORKERS", "SUCCEEDED", "FAILED",
                    "DEAD LETTERS", "BYTES", "DROPPED"}};
   for (const msgpack::object* row : rows_of(status, "Functions")) {
     const std::string note = is_true(*row, "Configured") ? "" : " (not configured)";
     functions.add({text_field(*row, "FunctionName") + note, number_field(*row, "Backlog"),
                    number_field(*row, "OldestAgeSeconds"), number_field(*row, "Running"),
-                   number_field(*row, "Succeeded"), number_field(*row, "Failed"),
-                   number_field(*row, "DeadLetters"), bytes_field(*row, "DeadLettersBytes"),
+                   number_field(*row, "Workers"), number_field(*row, "Succeeded"),
+                   number_field(*row, "Failed"), number_field(*row, "DeadLetters"),
+                   bytes_field(*row, "DeadLettersBytes"),
                    number_field(*row, "DeadLettersDropped")});
   }
   print("\n" + functions.text());

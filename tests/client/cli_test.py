@@ -3,6 +3,7 @@ prints, and its exit status. HOLDFAST names the program."""
 
 import json
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -285,6 +286,49 @@ class Queues(CommandTest):
                                                                 "ReceiptHandle": "h-1"})])
 
 
+def cells(done):
+    return [re.split("  +", line) for line in done.stdout.decode().splitlines()]
+
+
+class Workers(CommandTest):
+    ROW = {"WorkerId": 7, "Pid": 4321, "Uid": 1000, "Since": 0, "LastSeen": 1000,
+           "Concurrency": 4, "Running": 1, "Detaching": False}
+    FUNCTIONS = {"Functions": [
+        {"FunctionName": "resize", "Workers": [ROW, ROW | {"WorkerId": 8, "Detaching": True}]},
+        {"FunctionName": "mail", "Workers": [ROW | {"WorkerId": 9}]},
+        {"FunctionName": "old"}]}
+
+    def test_all_workers_are_listed(self):
+        done = self.run_with(lambda *_: self.FUNCTIONS, "functions", "workers")
+        self.expect(done, 0)
+        self.assertEqual(self.daemon.asked, [("ListFunctions", {})])
+        lines = cells(done)
+        self.assertEqual(lines[0], ["FUNCTION", "WORKER", "PID", "UID", "SINCE", "LAST SEEN",
+                                    "RUNNING", "STATE"])
+        self.assertEqual([line[:4] + line[6:] for line in lines[1:]], [
+            ["resize", "7", "4321", "1000", "1 of 4", "attached"],
+            ["resize", "8", "4321", "1000", "1 of 4", "detaching"],
+            ["mail", "9", "4321", "1000", "1 of 4", "attached"]])
+
+    def test_those_of_one_function_are_listed(self):
+        done = self.run_with(lambda *_: self.FUNCTIONS, "functions", "workers", "mail")
+        self.expect(done, 0)
+        self.assertEqual([line[:2] for line in cells(done)[1:]], [["mail", "9"]])
+        done = self.run_with(lambda *_: self.FUNCTIONS, "functions", "workers", "old")
+        self.expect(done, 0)
+        self.assertEqual(len(cells(done)), 1)
+
+    def test_programs_get_them_as_json(self):
+        done = self.run_with(lambda *_: self.FUNCTIONS, "--json", "functions", "workers", "mail")
+        self.expect(done, 0)
+        self.assertEqual(json.loads(done.stdout), {
+            "Workers": [{"FunctionName": "mail"} | self.ROW | {"WorkerId": 9}]})
+
+    def test_a_function_that_is_not_there_is_refused(self):
+        done = self.run_with(lambda *_: self.FUNCTIONS, "functions", "workers", "nosuch")
+        self.expect(done, 3, b"", b"ResourceNotFoundException")
+
+
 class Status(CommandTest):
     WELL = {"State": "running", "Accepting": True, "Functions": [], "Queues": []}
 
@@ -302,6 +346,22 @@ class Status(CommandTest):
             done = self.run_with(lambda *_: self.WELL | {"Functions": [row]}, *arguments)
             self.expect(done, 0)
             self.assertIn(b"resize", done.stdout)
+
+    def test_kinds_and_workers_are_columns_also_when_the_daemon_does_not_tell(self):
+        row = {"FunctionName": "resize", "Configured": True, "Backlog": 3}
+        told = row | {"Kinds": ["command", "worker"]}
+        for functions, kinds in (([told], "command, worker"), ([row], "-")):
+            done = self.run_with(lambda *_: {"Functions": functions}, "functions", "list")
+            self.expect(done, 0)
+            self.assertEqual(cells(done)[:2], [
+                ["FUNCTION", "CONFIGURED", "KINDS", "BACKLOG", "RUNNING", "SLOTS", "RETRIES",
+                 "TIMEOUT MS", "DEAD LETTERS", "COMMAND"],
+                ["resize", "yes", kinds, "3", "-", "-", "-", "-", "-", "-"]])
+        for functions, workers in (([row | {"Workers": 17}], "17"), ([row], "-")):
+            done = self.run_with(lambda *_: self.WELL | {"Functions": functions}, "status")
+            self.expect(done, 0)
+            heads, values = cells(done)[-2:]
+            self.assertEqual(values[heads.index("WORKERS")], workers)
 
     def test_a_daemon_that_does_not_answer_is_given_up(self):
         release = threading.Event()
