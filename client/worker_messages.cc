@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/utf8.h"
 #include "client/wire/limits.h"
 #include "client/wire/message.h"
 #include "storage/base/match.h"
@@ -24,14 +25,6 @@ std::optional<std::string> text_in(const msgpack::object& map, std::string_view 
 std::optional<int64_t> number_in(const msgpack::object& map, std::string_view key) {
   const auto* field = wire::find(map, key);
   return field == nullptr ? std::nullopt : wire::as_int(*field);
-}
-
-// Not in the middle of a character of UTF-8.
-std::string_view front(std::string_view text, size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
-  size_t end = bytes_max;
-  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
 }
 
 }  // namespace
@@ -105,10 +98,12 @@ void pack_result(wire::MapWriter& params, const AttemptResult& result) {
   std::visit(match{
                  [&](const AttemptSuccess& succeeded) { params.bytes("Result", succeeded.result); },
                  [&](const AttemptFailure& failed) {
-                   const std::string_view type = front(failed.error_type, kErrorTypeBytesMax);
+                   const auto text = [&](std::string_view key, std::string_view value, size_t max) {
+                     if (!value.empty()) params.text(key, utf8_front(value, max));
+                   };
+                   text("ErrorType", failed.error_type, kErrorTypeBytesMax);
+                   text("ErrorMessage", failed.error_message, kErrorMessageBytesMax);
                    const std::string_view log = failed.log_tail;
-                   if (!type.empty()) params.text("ErrorType", type);
-                   params.text("ErrorMessage", front(failed.error_message, kErrorMessageBytesMax));
                    if (log.empty()) return;
                    params.bytes("LogTail", log.substr(log.size() -
                                                       std::min(log.size(), kLogTailBytesMax)));

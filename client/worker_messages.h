@@ -45,7 +45,8 @@ void pack_which(wire::MapWriter& params, const Attempt& attempt);
 AttemptResult sendable(AttemptResult result);
 
 // Texts longer than the daemon takes are cut: of the log the end is kept, of the
-// others the beginning.
+// others the beginning. Their bytes that are no UTF-8 become U+FFFD, because the daemon
+// would refuse the whole answer for them.
 std::string_view method_of(const AttemptResult& result);
 void pack_result(wire::MapWriter& params, const AttemptResult& result);
 

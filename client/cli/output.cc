@@ -7,39 +7,18 @@
 #include <string>
 #include <utility>
 
+#include "client/utf8.h"
 #include "client/wire/message.h"
 
 namespace holdfast::cli {
 namespace {
 
+using client::utf8_character_bytes;
+
 constexpr std::string_view kBase64Digits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 uint8_t byte_at(std::string_view bytes, size_t index) { return static_cast<uint8_t>(bytes[index]); }
-
-// The length of the UTF-8 character at the front; 0 if there is none. Overlong
-// forms, surrogates and what lies beyond U+10FFFF are none.
-size_t character_bytes(std::string_view text) {
-  const uint8_t first = byte_at(text, 0);
-  if (first < 0x80) return 1;
-  size_t length = 0;
-  uint32_t lowest = 0;
-  uint32_t code = 0;
-  if (first >= 0xC0 && first < 0xE0) {
-    length = 2, lowest = 0x80, code = first & 0x1Fu;
-  } else if (first >= 0xE0 && first < 0xF0) {
-    length = 3, lowest = 0x800, code = first & 0x0Fu;
-  } else if (first >= 0xF0 && first < 0xF8) {
-    length = 4, lowest = 0x10000, code = first & 0x07u;
-  }
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t n = 1; n < length; ++n) {
-    if ((byte_at(text, n) & 0xC0) != 0x80) return 0;
-    code = (code << 6) | (byte_at(text, n) & 0x3Fu);
-  }
-  if (code < lowest || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return 0;
-  return length;
-}
 
 // C0 and C1 controls; the latter begin escape sequences on some terminals too.
 bool is_control(std::string_view character) {
@@ -76,7 +55,7 @@ Json map_to_json(const msgpack::object_map& map) {
 
 bool is_utf8(std::string_view bytes) {
   while (!bytes.empty()) {
-    const size_t length = character_bytes(bytes);
+    const size_t length = utf8_character_bytes(bytes);
     if (length == 0) return false;
     bytes.remove_prefix(length);
   }
@@ -132,7 +111,7 @@ Json to_json(const msgpack::object& object) {
 std::string printable(std::string_view text) {
   std::string safe;
   while (!text.empty()) {
-    const size_t length = character_bytes(text);
+    const size_t length = utf8_character_bytes(text);
     if (length > 0 && !is_control(text.substr(0, length))) {
       safe.append(text.substr(0, length));
       text.remove_prefix(length);

@@ -67,6 +67,24 @@ TEST(Worker, AnswersAFailureAndCutsItsTexts) {
   ASSERT_TRUE(served) << served.error().message;
 }
 
+TEST(Worker, ErrorTextsAreMadeUtf8AndLeftOutWhenTheyAreEmpty) {
+  std::stop_source source;
+  FakeServer server{{[&](Session& session) {
+    attach(session);
+    push(session, "r-1");
+    const wire::Request answer = session.request();
+    EXPECT_EQ(text_of(answer, "ErrorType"), "(absent)");
+    EXPECT_EQ(text_of(answer, "ErrorMessage"), "caf\xc3\xa9 \xef\xbf\xbd \xef\xbf\xbd");
+    EXPECT_EQ(text_of(answer, "LogTail"), "(absent)");
+    accept(session, answer);
+    stop(session, source);
+  }}};
+  const auto served = serve(options_for(server, source), [](const Attempt&) {
+    return failure("", std::string{"caf\xc3\xa9 \xff \0", 9});
+  });
+  ASSERT_TRUE(served) << served.error().message;
+}
+
 TEST(Worker, AnExceptionOfTheHandlerIsAFailureOfTheAttempt) {
   std::stop_source source;
   FakeServer server{{[&](Session& session) {
