@@ -93,6 +93,7 @@ void fields(Walker& walker, typename Walker::template Ref<RunningRecord> running
   walker.hash("payload_hash", running.payload_hash, false);
   walker.value("payload_bytes", running.payload_bytes);
   walker.value("accepted_wall", running.accepted_wall);
+  walker.later("with_worker", running.with_worker);
 }
 
 template <class Walker>

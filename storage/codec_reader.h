@@ -44,6 +44,11 @@ class Reader {
     });
   }
 
+  // A value that older rows do not have: there it keeps its default.
+  void later(const char* name, auto& field) {
+    if (elements_left_ > 0) value(name, field);
+  }
+
   void value(const char* name, bool& flag);
   void value(const char* name, uint32_t& number) { unsigned_number(name, number); }
   void value(const char* name, uint64_t& number) { unsigned_number(name, number); }

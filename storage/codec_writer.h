@@ -35,6 +35,10 @@ class FieldCounter {
     ++count_;
   }
   template <class... Any>
+  void later(Any&&...) {
+    ++count_;
+  }
+  template <class... Any>
   void text(Any&&...) {
     ++count_;
   }
@@ -87,6 +91,9 @@ class Writer {
     unsigned_number(version);
     fields(*this, record);
   }
+
+  // A value that older rows do not have.
+  void later(const char* name, const auto& field) { value(name, field); }
 
   void value(const char*, bool flag);
   void value(const char*, uint32_t number) { unsigned_number(number); }

@@ -1,7 +1,7 @@
 // What is remembered: one plain struct per kind of row. FORMAT.md has the bytes.
 //
-// To change a record: append a field to its lines in codec_layout.h (older rows are
-// shorter and get the default), or raise kFormat, keep the old reader, and add a row
+// To change a record: append a field to its lines in codec_layout.h, as later() (older rows
+// are shorter and get the default), or raise kFormat, keep the old reader, and add a row
 // to the upgrade test. Never reuse a position.
 #pragma once
 
@@ -99,6 +99,7 @@ struct RunningRecord {
   std::string payload_hash;
   uint64_t payload_bytes = 0;
   WallTime accepted_wall;
+  bool with_worker = false;  // an attached worker has it, which outlives the daemon
   bool operator==(const RunningRecord&) const = default;
 };
 

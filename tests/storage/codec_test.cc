@@ -50,7 +50,7 @@ const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all{
       kind<EventRecord>("event", decode_sample_event, "414dd52d4d900fbe348b81ce83ff0f07"),
       kind<WaitingRecord>("waiting", decode_waiting, "d0369fd820474025bb1350031317cdb7"),
-      kind<RunningRecord>("running", decode_running, "ed52c4fea4ec824c2889bd03d84ac1b5"),
+      kind<RunningRecord>("running", decode_running, "58bc9146629cf970594592fe051bea81"),
       kind<AttemptRecord>("attempt", decode_sample_attempt, "cf38fc4187430d8f7508cedcf80469bd"),
       kind<IdempotencyRecord>("idempotency", decode_idempotency,
                               "9f24ea951ff7b523c8fee71395f7bf77"),
@@ -163,6 +163,18 @@ TEST(Codec, AMissingLastFieldIsCorrupt) {
   const Result<QueueRecord> read = decode_queue(shorter);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().what, "queue: bytes is missing");
+}
+
+TEST(Codec, AFieldThatCameLaterHasItsDefaultInOlderRows) {
+  RunningRecord running = full_sample<RunningRecord>();
+  const std::string bytes = encode(running);
+  const auto [head, elements] = array_head(bytes);
+  // with_worker is one byte.
+  const std::string older = array16(elements - 1, bytes.substr(head, bytes.size() - head - 1));
+  const Result<RunningRecord> read = decode_running(older);
+  ASSERT_TRUE(read) << read.error().what;
+  running.with_worker = false;
+  EXPECT_EQ(*read, running);
 }
 
 TEST(Codec, AnotherVersionOfARecordIsCorrupt) {

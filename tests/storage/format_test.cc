@@ -88,6 +88,10 @@ struct NameCollector {
     names.emplace_back(name);
   }
   template <class... Any>
+  void later(const char* name, Any&&...) {
+    names.emplace_back(name);
+  }
+  template <class... Any>
   void text(const char* name, Any&&...) {
     names.emplace_back(name);
   }

@@ -72,6 +72,7 @@ inline RunningRecord full_sample() {
   running.payload_hash = "0123456789abcdef";
   running.payload_bytes = 23;
   running.accepted_wall = at_ms<WallTime>(24);
+  running.with_worker = true;
   return running;
 }
 
