@@ -36,6 +36,7 @@ struct AbsolutePath {
 template <class Enum>
 struct Choice {};
 struct CommandRule {};
+struct UserNames {};
 struct QueueReference {};  // a name in [queues]; "" in the file means none
 struct EnvironmentRule {};
 struct RetryRule {};
@@ -109,6 +110,8 @@ inline constexpr std::tuple kFields<LimitSettings>{
           by_reload},
     Field{"interruptions_max", &LimitSettings::interruptions_max, LimitSettings::kInterruptions,
           by_reload},
+    Field{"worker_reattach_window", &LimitSettings::worker_reattach_window,
+          LimitSettings::kReattachWindow, by_reload},
 };
 
 template <>
@@ -122,6 +125,8 @@ inline constexpr std::tuple kFields<QueueSettings>{
 template <>
 inline constexpr std::tuple kFields<FunctionSettings>{
     Field{"command", &FunctionSettings::command, CommandRule{}, by_reload},
+    Field{"workers", &FunctionSettings::workers, Flag{}, by_reload},
+    Field{"worker_users", &FunctionSettings::worker_users, UserNames{}, by_reload},
     Field{"working_directory", &FunctionSettings::working_directory, AbsolutePath{}, by_reload},
     Field{"timeout", &FunctionSettings::timeout, FunctionSettings::kTimeout, by_reload},
     Field{"kill_grace", &FunctionSettings::kill_grace, FunctionSettings::kKillGrace, by_reload},

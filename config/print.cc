@@ -66,13 +66,20 @@ void print(std::string& out, std::string_view, std::string_view key,
   print_setting(out, key, quoted(queue.value_or("")));
 }
 
+void print_texts(std::string& out, std::string_view key, const std::vector<std::string>& texts) {
+  std::string list;
+  for (const std::string& text : texts) list += (list.empty() ? "" : ", ") + quoted(text);
+  print_setting(out, key, "[" + list + "]");
+}
+
 void print(std::string& out, std::string_view, std::string_view key,
            const std::vector<std::string>& command, CommandRule) {
-  std::string list;
-  for (const std::string& argument : command) {
-    list += (list.empty() ? "" : ", ") + quoted(argument);
-  }
-  print_setting(out, key, "[" + list + "]");
+  print_texts(out, key, command);
+}
+
+void print(std::string& out, std::string_view, std::string_view key,
+           const std::vector<std::string>& users, UserNames) {
+  print_texts(out, key, users);
 }
 
 void print(std::string& out, std::string_view table, std::string_view key,

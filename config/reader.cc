@@ -128,15 +128,24 @@ void read_list(const Place& place, std::string_view expected, const ReadItem& re
   for (const toml::node& item : *list) read_item(Place{item, place.path, place.complaints});
 }
 
-void read(const Place& place, std::vector<std::string>& command, CommandRule) {
-  constexpr std::string_view kExpected =
-      "a list of strings, the program and its arguments, such as [\"/usr/bin/env\", \"-i\"]";
+void read_texts(const Place& place, std::string_view expected, std::vector<std::string>& list) {
   const size_t complaints_before = place.complaints.size();
-  std::vector<std::string> arguments;
-  read_list(place, kExpected, [&](const Place& item) {
-    if (const std::string* text = read_text(item, "a string")) arguments.push_back(*text);
+  std::vector<std::string> texts;
+  read_list(place, expected, [&](const Place& item) {
+    if (const std::string* text = read_text(item, "a string")) texts.push_back(*text);
   });
-  if (place.complaints.size() == complaints_before) command = std::move(arguments);
+  if (place.complaints.size() == complaints_before) list = std::move(texts);
+}
+
+void read(const Place& place, std::vector<std::string>& command, CommandRule) {
+  read_texts(
+      place,
+      "a list of strings, the program and its arguments, such as [\"/usr/bin/env\", \"-i\"]",
+      command);
+}
+
+void read(const Place& place, std::vector<std::string>& users, UserNames) {
+  read_texts(place, "a list of user names, such as [\"www-data\"]", users);
 }
 
 void read(const Place& place, std::map<std::string, std::string>& environment, EnvironmentRule) {

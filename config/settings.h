@@ -80,8 +80,16 @@ struct FunctionSettings {  // [reload], all of it
   static constexpr Range<Duration> kIdempotencyRetention{1s, 90 * 24h};
 
   // The program and its arguments, started once per attempt, never by a shell.
-  // The first element is an absolute path. Required.
+  // The first element is an absolute path. Required, unless workers serve it.
   std::vector<std::string> command;
+
+  // Programs may attach and serve it (client/PROTOCOL.md, section 8). An attempt goes to
+  // one that has room, and to the command, if there is one, when none has.
+  bool workers = false;
+
+  // Who may attach, beside root and the daemon's own user: names of users. Whoever
+  // attaches sees the payloads.
+  std::vector<std::string> worker_users;
 
   // Variables added to the handler's environment, on top of PATH, HOME, LANG, TZ
   // and the HOLDFAST_* identity (client/PROTOCOL.md, section 7).
@@ -164,6 +172,7 @@ struct LimitSettings {  // [reload] except memory_max
   static constexpr Range<uint64_t> kHistoryBytes{1u << 20, 1ull << 40};
   static constexpr Range<Duration> kHistoryAge{60s, 365 * 24h};
   static constexpr Range<uint32_t> kInterruptions{0, 100};
+  static constexpr Range<Duration> kReattachWindow{0s, 10min};
 
   // Client connections at once; a further one gets one error and is closed. Root and the
   // daemon's own user get eight more. Lowered where the process may not have so many
@@ -198,6 +207,10 @@ struct LimitSettings {  // [reload] except memory_max
   // How often one event may be cut short by a crash of the daemon or the box before
   // it ends as Interrupted: it may be what brings us down.
   uint32_t interruptions_max = 3;
+
+  // After a start, how long attempts that workers held are left to them: who attaches
+  // again in time keeps them. The others' events do not run before it is over.
+  Duration worker_reattach_window = 10s;
 
   bool operator==(const LimitSettings&) const = default;
 };

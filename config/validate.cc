@@ -49,6 +49,13 @@ class Checker {
              std::to_string(number) + " of them are over the most, " + std::to_string(number_max));
   }
 
+  void check_handlers(const KeyPath& path, const FunctionSettings& function) {
+    if (!function.command.empty() || function.workers) return;
+    complain(path / "command",
+             "is missing: the program and its arguments, such as [\"/usr/bin/true\"]; or workers = "
+             "true, if programs attach and serve it");
+  }
+
   void check_command_bytes(const KeyPath& path, const FunctionSettings& function) {
     const size_t bytes = command_bytes(function);
     if (bytes <= kCommandBytesMax) return;
@@ -118,14 +125,19 @@ class Checker {
   }
 
   void check(const KeyPath& path, const std::vector<std::string>& command, CommandRule) {
-    if (command.empty()) {
-      complain(path, "is missing: the program and its arguments, such as [\"/usr/bin/true\"]");
-      return;
-    }
+    if (command.empty()) return;  // check_handlers() looks for that
     check(path, command.front(), AbsolutePath{});
     for (size_t n = 1; n < command.size(); ++n) {
       if (holds_nul(command[n])) {
         complain(path, "argument " + std::to_string(n) + " must not hold a NUL byte");
+      }
+    }
+  }
+
+  void check(const KeyPath& path, const std::vector<std::string>& users, UserNames) {
+    for (const std::string& user : users) {
+      if (user.empty() || holds_nul(user)) {
+        complain(path, "a user's name is not empty and holds no NUL byte");
       }
     }
   }
@@ -212,6 +224,7 @@ std::vector<Complaint> validate(const Settings& settings) {
     const KeyPath path{std::string{kFunctionsKey}, name};
     checker.check_name(path);
     checker.check_fields(path, function);
+    checker.check_handlers(path, function);
     checker.check_command_bytes(path, function);
   }
   return std::move(checker).complaints();

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +47,11 @@ std::vector<std::string> warnings(const Settings& settings) {
                     " does not exist; the daemon does not start without it");
   }
   for (const auto& [name, function] : settings.functions) {
+    for (const std::string& user : function.worker_users) {
+      if (getpwnam(user.c_str()) != nullptr) continue;
+      found.push_back(to_text(KeyPath{"functions", name, "worker_users"}) + ": no user is called " +
+                      config::quoted(user) + " here; nobody attaches under that name");
+    }
     if (function.command.empty()) continue;
     const std::string& program = function.command.front();
     if (const std::optional<std::string> trouble = trouble_with(program)) {

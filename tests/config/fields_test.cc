@@ -22,16 +22,16 @@ TEST(Fields, ListEveryMemberOfEachStruct) {
   const auto& [s1, s2, s3] = SocketSettings{};
   EXPECT_EQ(kListed<SocketSettings>, count(s1, s2, s3));
 
-  const auto& [l1, l2, l3, l4, l5, l6, l7, l8, l9] = LimitSettings{};
-  EXPECT_EQ(kListed<LimitSettings>, count(l1, l2, l3, l4, l5, l6, l7, l8, l9));
+  const auto& [l1, l2, l3, l4, l5, l6, l7, l8, l9, l10] = LimitSettings{};
+  EXPECT_EQ(kListed<LimitSettings>, count(l1, l2, l3, l4, l5, l6, l7, l8, l9, l10));
 
   const auto& [q1, q2] = QueueSettings{};
   EXPECT_EQ(kListed<QueueSettings>, count(q1, q2));
 
-  const auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15] =
+  const auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17] =
       FunctionSettings{};
   EXPECT_EQ(kListed<FunctionSettings>,
-            count(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15));
+            count(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17));
 }
 
 }  // namespace

@@ -38,11 +38,14 @@ idempotency_bytes_max = "2MiB"
 history_age_max = "2d"
 history_bytes_max = "3MiB"
 interruptions_max = 7
+worker_reattach_window = "30s"
 [queues.orders]
 bytes_max = "5MiB"
 visibility_timeout = "1h"
 [functions.resize]
 command = ["/bin/resize", "-v"]
+workers = true
+worker_users = ["alice", "bob"]
 working_directory = "/tmp"
 timeout = "20s"
 kill_grace = "500ms"
@@ -61,9 +64,11 @@ MODEL = "small"
   Settings expected;
   expected.daemon = {"/data/holdfast", 1min, LogLevel::debug, true};
   expected.socket = {"/run/h.sock", 0600, ""};
-  expected.limits = {1, 2, 3, 17u << 20, 1048577, 2u << 20, 48h, 3u << 20, 7};
+  expected.limits = {1, 2, 3, 17u << 20, 1048577, 2u << 20, 48h, 3u << 20, 7, 30s};
   expected.queues["orders"] = {5u << 20, 1h};
   expected.functions["resize"] = {{"/bin/resize", "-v"},
+                                  true,
+                                  {"alice", "bob"},
                                   {{"MODEL", "small"}},
                                   "/tmp",
                                   20s,
@@ -231,7 +236,8 @@ INSTANTIATE_TEST_SUITE_P(
                       "test.toml:4: functions.resize.timeout: 20m is over the longest, 900 s"},
         ComplaintCase{"absent_key_is_told_at_its_table", "\n\n[functions.f]\ntimeout = '3s'\n",
                       "test.toml:3: functions.f.command: is missing: the program and its "
-                      "arguments, such as [\"/usr/bin/true\"]"}),
+                      "arguments, such as [\"/usr/bin/true\"]; or workers = true, if programs "
+                      "attach and serve it"}),
     [](const auto& tested) { return std::string{tested.param.name}; });
 
 TEST(Load, ALongWrongValueIsCutBetweenCharacters) {

@@ -61,6 +61,9 @@ class Invention {
     command = {"/" + text()};
     for (uint64_t n = random_.up_to(3); n > 0; --n) command.push_back(text());
   }
+  void roll(std::vector<std::string>& users, UserNames) {
+    for (uint64_t n = random_.up_to(2); n > 0; --n) users.push_back("u" + text());
+  }
   void roll(std::optional<std::string>& queue, QueueReference) {
     if (!queues_.empty() && random_.chance(50)) queue = queues_[random_.up_to(queues_.size() - 1)];
   }
@@ -154,6 +157,7 @@ idempotency_bytes_max = "256MiB"
 history_age_max = "7d"
 history_bytes_max = "256MiB"
 interruptions_max = 3
+worker_reattach_window = "10s"
 
 [queues.orders]
 bytes_max = "64MiB"
@@ -161,6 +165,8 @@ visibility_timeout = "30s"
 
 [functions.resize]
 command = ["/bin/resize", "-v"]
+workers = false
+worker_users = []
 working_directory = "/"
 timeout = "3s"
 kill_grace = "2s"
