@@ -31,6 +31,10 @@ void DamagedDesk::handle(const Caller& caller, api::Call&& call) {
           [&](const api::SendMessage&) { refuse(caller); },
           [&](const api::ReceiveMessage&) { refuse(caller); },
           [&](const api::DeleteMessage&) { refuse(caller); },
+          [&](const api::AttachWorker&) { refuse(caller); },
+          [&](const api::AnswerAttempt&) { refuse(caller); },
+          [&](const api::HeartbeatAttempt&) { refuse(caller); },
+          [&](const api::DetachWorker&) { refuse(caller); },
           // Nothing ends here, so there is nothing to wait for.
           [&](const api::GetEvent& get) {
             ask(caller, ask_event(store_, ledger(), msgid, get.event));
@@ -48,7 +52,7 @@ void DamagedDesk::handle(const Caller& caller, api::Call&& call) {
             ask(caller, ask_dead_letter(store_, ledger(), msgid, get.event));
           },
           [&](const api::ListFunctions&) {
-            api::append_functions(bytes, msgid, core_);
+            api::append_functions(bytes, msgid, core_, {});
             send(caller, bytes);
           },
           [&](const api::ListQueues&) {

@@ -147,6 +147,7 @@ void Engine::perform(core::Effect&& effect) {
           [&](core::Reply& reply) { world_.reply(std::move(reply)); },
           [&](core::StartAttempt& start) { world_.start_attempt(std::move(start)); },
           [&](const core::StopAttempt& stop) { world_.stop_attempt(stop); },
+          [&](const core::CloseWorker& close) { world_.close_worker(close); },
           [&](const core::ViewEvent& view) { world_.view_event(view); },
           [&](const core::DropHistory& drop) { history_cutoff_ = drop.cutoff; },
           [&](const core::LoadFreshPage& load) {

@@ -35,6 +35,7 @@ struct World {
   std::function<void(core::Reply&&)> reply;
   std::function<void(core::StartAttempt&&)> start_attempt;
   std::function<void(const core::StopAttempt&)> stop_attempt;
+  std::function<void(const core::CloseWorker&)> close_worker;
   std::function<void(const core::ViewEvent&)> view_event;
   std::function<void(const Error&)> storage_failed;
 };

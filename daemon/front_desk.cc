@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "daemon/api/errors.h"
 #include "storage/base/check.h"
 #include "storage/base/match.h"
 #include "storage/views.h"
@@ -16,11 +17,15 @@ bool lives(const storage::EventView& view) {
 }  // namespace
 
 FrontDesk::FrontDesk(Engine& engine, std::function<api::StatusReport()> report)
-    : Desk(engine.core().ledger()), engine_(engine), report_(std::move(report)) {}
+    : Desk(engine.core().ledger()),
+      engine_(engine),
+      workers_(engine),
+      report_(std::move(report)) {}
 
 void FrontDesk::handle(const Caller& caller, api::Call&& call) {
   core::Lifecycle& core = engine_.core();
   const Moment now = engine_.moment();
+  workers_.heard(caller.session);
   std::string bytes;
   std::visit(
       match{
@@ -51,6 +56,24 @@ void FrontDesk::handle(const Caller& caller, api::Call&& call) {
           [&](const api::DeleteMessage& erase) {
             engine_.absorb(core.message_deleted(admit(caller), erase.receipt, now));
           },
+          [&](api::AttachWorker& wanted) { attach(caller, std::move(wanted)); },
+          [&](api::AnswerAttempt& answer) {
+            if (const auto from = worker(caller)) {
+              engine_.absorb(core.attempt_answered(admit(caller), *from, answer.event,
+                                                   answer.attempt, std::move(answer.report), now));
+            }
+          },
+          [&](const api::HeartbeatAttempt& beat) {
+            if (const auto from = worker(caller)) {
+              engine_.absorb(
+                  core.attempt_heartbeat(admit(caller), *from, beat.event, beat.attempt, now));
+            }
+          },
+          [&](const api::DetachWorker&) {
+            if (const auto from = worker(caller)) {
+              engine_.absorb(core.worker_detached(admit(caller), *from, now));
+            }
+          },
           [&](const api::ListEvents& list) {
             ask(caller, ask_event_list(engine_.store(), ledger(), caller.msgid, list));
           },
@@ -64,7 +87,7 @@ void FrontDesk::handle(const Caller& caller, api::Call&& call) {
             ask(caller, ask_payload(engine_.store(), ledger(), caller.msgid, get.event));
           },
           [&](const api::ListFunctions&) {
-            api::append_functions(bytes, caller.msgid, core);
+            api::append_functions(bytes, caller.msgid, core, workers_.views());
             send_when_durable(caller, std::move(bytes));
           },
           [&](const api::ListQueues&) {
@@ -77,6 +100,29 @@ void FrontDesk::handle(const Caller& caller, api::Call&& call) {
           },
       },
       call);
+}
+
+void FrontDesk::attach(const Caller& caller, api::AttachWorker&& attach) {
+  if (auto refused = workers_.refuse(caller.session, attach.function)) {
+    return send(caller, *refused);
+  }
+  core::Attachment attachment;
+  attachment.ticket = admit(caller);
+  attachment.worker = workers_.add(caller.session);
+  attachment.function = std::move(attach.function);
+  attachment.concurrency = attach.concurrency;
+  attachment.held = std::move(attach.held);
+  attaching_.insert(attachment.ticket);
+  engine_.absorb(engine_.core().worker_attached(std::move(attachment), engine_.moment()));
+}
+
+std::optional<core::WorkerId> FrontDesk::worker(const Caller& caller) {
+  const auto found = workers_.worker_of(caller.session);
+  if (!found) {
+    send(caller, api::call_error(api::kResourceConflict,
+                                 "this connection is no worker: call AttachWorker first"));
+  }
+  return found;
 }
 
 core::Ticket FrontDesk::admit(const Caller& caller) {
@@ -105,6 +151,9 @@ void FrontDesk::call_started(core::Ticket ticket, size_t payload_bytes) {
 void FrontDesk::reply(core::Reply&& reply) {
   const std::optional<Caller> caller = dismiss(reply.ticket);
   CHECK(caller.has_value());  // every ticket is answered once
+  if (attaching_.erase(reply.ticket) > 0 && std::holds_alternative<core::Refused>(reply.answer)) {
+    workers_.forget(caller->session);
+  }
   std::string bytes;
   api::append_answer(bytes, caller->msgid, reply.answer, engine_.core().ledger());
   send(*caller, bytes);

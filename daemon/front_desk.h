@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -16,6 +17,7 @@
 #include "daemon/desk.h"
 #include "daemon/disk_answers.h"
 #include "daemon/engine.h"
+#include "daemon/worker_desk.h"
 
 namespace holdfast::daemon {
 
@@ -29,6 +31,8 @@ class FrontDesk final : public Desk {
 
   void reply(core::Reply&& reply);
   void view(const core::ViewEvent& view);
+  WorkerDesk& workers() { return workers_; }
+  void session_closed(SessionId session) { workers_.session_closed(session); }
 
   // The disk has failed: nobody knows what became of the requests that wait.
   void answer_all_unknown();
@@ -37,14 +41,19 @@ class FrontDesk final : public Desk {
 
  private:
   void handle(const Caller& caller, api::Call&& call) override;
+  void attach(const Caller& caller, api::AttachWorker&& attach);
+  // The worker that this connection is; if it is none, the caller is told.
+  std::optional<core::WorkerId> worker(const Caller& caller);
   core::Ticket admit(const Caller& caller);
   std::optional<Caller> dismiss(core::Ticket ticket);
   void send_when_durable(const Caller& caller, std::string bytes);
   void ask(const Caller& caller, DiskQuestion question);
 
   Engine& engine_;
+  WorkerDesk workers_;
   const std::function<api::StatusReport()> report_;
   std::unordered_map<core::Ticket, Caller> callers_;
+  std::set<core::Ticket> attaching_;
   core::Ticket next_ticket_{1};
 };
 

@@ -68,15 +68,24 @@ Session* Server::find(SessionId id) {
   return found == sessions_.end() ? nullptr : found->second.session.get();
 }
 
-void Server::reply(SessionId id, std::string_view bytes) {
+// Null when that session is gone.
+Server::Entry* Server::touch(SessionId id) {
   const auto found = sessions_.find(id);
-  if (found == sessions_.end()) return;
+  if (found == sessions_.end()) return nullptr;
   Entry& entry = found->second;
   if (!entry.touched) {
     entry.touched = true;
     touched_.push_back(id);
   }
-  entry.session->append_reply(bytes);
+  return &entry;
+}
+
+void Server::reply(SessionId id, std::string_view bytes) {
+  if (Entry* entry = touch(id)) entry->session->append_reply(bytes);
+}
+
+void Server::push(SessionId id, std::string_view bytes) {
+  if (Entry* entry = touch(id)) entry->session->append_push(bytes);
 }
 
 void Server::flush_touched() {

@@ -56,6 +56,9 @@ class Server {
   // Keeps one encoded reply for the next flush; dropped when the session is gone.
   void reply(SessionId id, std::string_view bytes);
 
+  // The same for bytes that answer nothing.
+  void push(SessionId id, std::string_view bytes);
+
   // Sends the replies kept, one write per session.
   void flush_touched();
 
@@ -91,6 +94,7 @@ class Server {
 
   Server(uv::Loop& loop, Session::OnRequest on_request, Session::OnClosed on_closed);
 
+  Entry* touch(SessionId id);
   void welcome(std::unique_ptr<uv::Stream> client);
   void turn_away(uv::Stream& client) const;
   void closed(SessionId id);

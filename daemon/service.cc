@@ -30,6 +30,7 @@ World world_of(FrontDesk& desk, std::function<void(core::StartAttempt&&)> start,
                std::function<void(const Error&)> failed) {
   return World{[&desk](core::Reply&& reply) { desk.reply(std::move(reply)); },
                std::move(start), std::move(stop),
+               [&desk](const core::CloseWorker& close) { desk.workers().close(close); },
                [&desk](const core::ViewEvent& view) { desk.view(view); }, std::move(failed)};
 }
 
@@ -47,6 +48,7 @@ Service::Service(ServiceParts parts)
               world_of(
                   desk_, [this](core::StartAttempt&& start) { start_attempt(std::move(start)); },
                   [this](const core::StopAttempt& stop) {
+                    if (stop.worker) return desk_.workers().push(stop);
                     const auto at = handles_.find(stop.event.seq);
                     if (at != handles_.end()) runner_.stop(at->second);
                   },
@@ -87,11 +89,12 @@ Result<ExitCode> Service::run() {
   Result<std::unique_ptr<Server>> server = Server::listen(
       loop_, settings_.socket, settings_.limits,
       [this](SessionId session, wire::Request&& request) { desk_.take(session, request); },
-      [](SessionId) {});
+      [this](SessionId session) { desk_.session_closed(session); });
   if (!server) return server.error();
   server_ = std::move(*server);
   relief_.emplace(*server_);
   desk_.serve(*server_);
+  desk_.workers().serve(*server_);
   for (const std::string& warning : config::warnings(settings_)) spdlog::warn("{}", warning);
   const core::RecoveryCounts& recovered = core_.recovery();
   spdlog::info("ready on {}: {} functions, {} interrupted attempts to run again, started in {} ms",
@@ -106,8 +109,10 @@ Result<ExitCode> Service::run() {
 }
 
 void Service::turn_over() {
+  desk_.workers().tell_of_lost();
   engine_.turn_over();
   if (!server_) return;
+  desk_.workers().send_pushes();
   crash_point("before_replies");
   server_->flush_touched();
   crash_point("after_replies");
@@ -118,6 +123,10 @@ void Service::turn_over() {
 uint64_t Service::memory_bytes() const { return server_->memory_bytes() + runner_.memory_bytes(); }
 
 void Service::start_attempt(core::StartAttempt&& start) {
+  if (start.worker) {
+    if (start.caller) desk_.call_started(*start.caller, start.payload->size());
+    return desk_.workers().push(std::move(start));
+  }
   const uint64_t handle = next_handle_++;
   attempts_.emplace(handle, Attempt{start.event, start.attempt});
   handles_[start.event.seq] = handle;

@@ -112,6 +112,12 @@ void Session::append_reply(std::string_view bytes) {
   }
 }
 
+void Session::append_push(std::string_view bytes) {
+  if (phase_ == Phase::closed) return;
+  append(bytes);
+  count_memory();
+}
+
 void Session::hand_over(size_t bytes) {
   in_flight_bytes_ -= std::min(bytes, in_flight_bytes_);
   count_memory();

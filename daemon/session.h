@@ -81,6 +81,9 @@ class Session {
   // One encoded reply: one request less in flight.
   void append_reply(std::string_view bytes);
 
+  // One encoded push: it answers nothing.
+  void append_push(std::string_view bytes);
+
   // Bytes of a request in flight that somebody else counts from now on.
   void hand_over(size_t bytes);
 

@@ -32,6 +32,10 @@ inline constexpr uint32_t kVisibilityTimeoutSecondsMax = 43200;
 inline constexpr uint32_t kPageItemsMax = 1000;
 inline constexpr uint32_t kPageItemsDefault = 100;
 inline constexpr uint32_t kReceiveMessagesMax = 10;
+inline constexpr uint32_t kWorkerConcurrencyMax = 1024;
+inline constexpr size_t kErrorTypeBytesMax = 128;
+inline constexpr size_t kErrorMessageBytesMax = 1024;
+inline constexpr size_t kLogTailBytesMax = 4096;
 
 // What a client of ours is willing to read. The daemon stays far below; the
 // bound protects the client from something that is not the daemon.

@@ -134,6 +134,18 @@ void append(wire::MapWriter map, const core::Received& received, storage::BoxTag
   }
 }
 
+void append(wire::MapWriter map, const core::Attached& attached, storage::BoxTag box) {
+  map.count("WorkerId", attached.worker.value)
+      .number("TimeoutMs", attached.timeout.count())
+      .number("ReattachWindowMs", attached.reattach_window.count());
+  const auto add = [&](const char* name, const std::vector<storage::EventId>& ids) {
+    wire::ArrayWriter rows = map.array(name);
+    for (const storage::EventId& id : ids) rows.text(storage::to_request_id(id, box));
+  };
+  add("Continued", attached.continued);
+  add("Lost", attached.lost);
+}
+
 // --- events and dead letters -----------------------------------------------
 
 void add_attempts(wire::MapWriter& map, const std::vector<AttemptRecord>& attempts) {
@@ -214,8 +226,36 @@ void append_answer(std::string& out, uint32_t msgid, const core::Answer& answer,
           },
           [&](const core::Received& received) { append(reply.map(), received, box); },
           [&](const core::Deleted&) { reply.map(); },
+          [&](const core::Attached& attached) { append(reply.map(), attached, box); },
+          [&](const core::Noted&) { reply.map(); },
+          [&](const core::DeadlineMoved& moved) {
+            reply.map().number("DeadlineAt", to_ms(moved.deadline));
+          },
       },
       answer);
+}
+
+void append_push(std::string& out, const core::StartAttempt& start, storage::BoxTag box) {
+  wire::PushWriter push{out, "RunAttempt"};
+  wire::MapWriter map = push.map();
+  map.text("FunctionName", start.function)
+      .text("RequestId", storage::to_request_id(start.event, box))
+      .count("Attempt", start.attempt.value)
+      .text("InvocationType", word(start.type))
+      .number("DeadlineAt", to_ms(start.deadline_wall));
+  if (!start.idempotency_key.empty()) map.text("IdempotencyKey", start.idempotency_key);
+  map.bytes("Payload", *start.payload);
+}
+
+void append_push(std::string& out, const core::StopAttempt& stop, storage::BoxTag box) {
+  std::string_view reason = "TimedOut";
+  if (stop.reason == core::StopReason::cancelled) reason = "Cancelled";
+  if (stop.reason == core::StopReason::draining) reason = "Stopping";
+  wire::PushWriter push{out, "StopAttempt"};
+  push.map()
+      .text("RequestId", storage::to_request_id(stop.event, box))
+      .count("Attempt", stop.attempt.value)
+      .text("Reason", reason);
 }
 
 void append_event_view(std::string& out, uint32_t msgid, const storage::EventView& view,

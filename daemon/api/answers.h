@@ -22,6 +22,10 @@ namespace holdfast::api {
 void append_answer(std::string& out, uint32_t msgid, const core::Answer& answer,
                    const core::Ledger& ledger);
 
+// What is pushed to a worker, unasked: section 8.
+void append_push(std::string& out, const core::StartAttempt& start, storage::BoxTag box);
+void append_push(std::string& out, const core::StopAttempt& stop, storage::BoxTag box);
+
 void append_event_view(std::string& out, uint32_t msgid, const storage::EventView& view,
                        const core::Ledger& ledger);
 void append_event_list(std::string& out, uint32_t msgid, const storage::EventList& list,

@@ -50,8 +50,9 @@ class Fields {
     return static_cast<size_t>(number("MaxItems").value_or(wire::kPageItemsDefault));
   }
 
-  storage::EventId event() {
-    const auto id = storage::from_request_id(bytes("RequestId").value_or(""), ledger_.box());
+  storage::EventId event() { return event_named(bytes("RequestId").value_or("")); }
+  storage::EventId event_named(std::string_view request_id) {
+    const auto id = storage::from_request_id(request_id, ledger_.box());
     // An id that this box could not have given must not reach the core, nor a MessageId.
     if (id && id->lane == storage::Lane{} && id->seq < ledger_.state().next_seq &&
         ledger_.functions().contains(id->function)) {
@@ -242,6 +243,42 @@ Call decode_delete_message(Fields& fields) {
 
 Call decode_list_queues(Fields&) { return ListQueues{}; }
 
+storage::AttemptNumber attempt_of(int64_t number) {
+  return storage::AttemptNumber{static_cast<uint32_t>(number)};
+}
+
+Call decode_attach_worker(Fields& fields) {
+  AttachWorker call;
+  call.function = fields.bytes("FunctionName").value_or("");
+  call.concurrency = static_cast<uint32_t>(fields.number("Concurrency").value_or(1));
+  if (const msgpack::object* held = fields.find("Held")) {
+    for (const auto& entry : std::span{held->via.map.ptr, held->via.map.size}) {
+      const storage::EventId id = fields.event_named(wire::as_text(entry.key).value_or(""));
+      call.held[id] = attempt_of(wire::as_int(entry.val).value_or(0));
+    }
+  }
+  return call;
+}
+
+Call decode_attempt_success(Fields& fields) {
+  core::Succeeded succeeded{std::string{fields.bytes("Result").value_or("")}};
+  return AnswerAttempt{fields.event(), attempt_of(fields.number("Attempt").value_or(0)),
+                       {std::move(succeeded), {}}};
+}
+
+Call decode_attempt_failure(Fields& fields) {
+  core::Failed failed{std::string{fields.bytes("ErrorType").value_or("")},
+                      std::string{fields.bytes("ErrorMessage").value_or("")}};
+  return AnswerAttempt{fields.event(), attempt_of(fields.number("Attempt").value_or(0)),
+                       {std::move(failed), std::string{fields.bytes("LogTail").value_or("")}}};
+}
+
+Call decode_attempt_heartbeat(Fields& fields) {
+  return HeartbeatAttempt{fields.event(), attempt_of(fields.number("Attempt").value_or(0))};
+}
+
+Call decode_detach_worker(Fields&) { return DetachWorker{}; }
+
 struct Decoder {
   std::string_view operation;
   Call (*decode)(Fields&);
@@ -262,6 +299,11 @@ constexpr std::array kDecoders{
     Decoder{"ReceiveMessage", decode_receive_message},
     Decoder{"DeleteMessage", decode_delete_message},
     Decoder{"ListQueues", decode_list_queues},
+    Decoder{"AttachWorker", decode_attach_worker},
+    Decoder{"SendAttemptSuccess", decode_attempt_success},
+    Decoder{"SendAttemptFailure", decode_attempt_failure},
+    Decoder{"SendAttemptHeartbeat", decode_attempt_heartbeat},
+    Decoder{"DetachWorker", decode_detach_worker},
 };
 
 const Decoder& decoder_of(const Operation& operation) {

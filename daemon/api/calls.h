@@ -13,6 +13,7 @@
 // Failure    a CallError that names the field, what came and what is allowed.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,11 +67,27 @@ struct DeleteMessage {
   storage::MessageKey receipt;
 };
 struct ListQueues {};
+struct AttachWorker {
+  std::string function;
+  uint32_t concurrency = 1;
+  std::map<storage::EventId, storage::AttemptNumber> held;
+};
+struct AnswerAttempt {
+  storage::EventId event;
+  storage::AttemptNumber attempt;
+  core::AttemptReport report;
+};
+struct HeartbeatAttempt {
+  storage::EventId event;
+  storage::AttemptNumber attempt;
+};
+struct DetachWorker {};
 
 // Submission and DeadLettersRequest come without a ticket: the desk gives it.
 using Call = std::variant<core::Submission, GetEvent, ListEvents, CancelEvent, ListFunctions,
                           GetStatus, ListDeadLetters, GetDeadLetter, core::DeadLettersRequest,
-                          SendMessage, ReceiveMessage, DeleteMessage, ListQueues, GetEventPayload>;
+                          SendMessage, ReceiveMessage, DeleteMessage, ListQueues, GetEventPayload,
+                          AttachWorker, AnswerAttempt, HeartbeatAttempt, DetachWorker>;
 
 std::variant<Call, wire::CallError> decode(const wire::Request& request, Role role,
                                            const core::Ledger& ledger);

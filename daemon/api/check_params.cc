@@ -64,6 +64,9 @@ std::string allowed(const Field& field) {
     case FieldType::texts:
       return "a map of str to str, each name given once and not empty, of at most " +
              std::to_string(field.max) + " bytes in all";
+    case FieldType::numbers:
+      return "a map of at most " + std::to_string(field.max) +
+             " entries, RequestIds as they were answered to attempt numbers";
     case FieldType::text:
       return "a str of " + range_of(field) + " bytes of " +
              std::string{alphabet_text(field.alphabet)};
@@ -166,12 +169,30 @@ Checked check_texts(const Field& field, const msgpack::object& value) {
   return std::nullopt;
 }
 
+Checked check_numbers(const Field& field, const msgpack::object& value) {
+  if (value.type != msgpack::type::MAP) return wrong(field, "is", type_word(value.type));
+  const std::span entries{value.via.map.ptr, value.via.map.size};
+  if (static_cast<int64_t>(entries.size()) > field.max) {
+    return wrong(field, "has", std::to_string(entries.size()) + " entries");
+  }
+  for (const msgpack::object_kv& entry : entries) {
+    const std::optional<std::string_view> name = wire::as_text(entry.key);
+    if (!name) return wrong(field, "has a name that is", type_word(entry.key.type));
+    const std::optional<int64_t> number = wire::as_int(entry.val);
+    if (!number || *number < 1 || *number > UINT32_MAX) {
+      return wrong(field, "has under " + shown(*name), "what is no attempt number");
+    }
+  }
+  return std::nullopt;
+}
+
 Checked check_field(const Field& field, const msgpack::object& value) {
   switch (field.type) {
     case FieldType::text: return check_text(field, value);
     case FieldType::bytes: return check_bytes(field, value);
     case FieldType::number: return check_number(field, value);
     case FieldType::texts: return check_texts(field, value);
+    case FieldType::numbers: return check_numbers(field, value);
   }
   CHECK(!"a field type without a check");
   return std::nullopt;

@@ -86,6 +86,26 @@ constexpr std::array kDeleteMessage{
     Field{.name = "ReceiptHandle", .required = true, .min = 1, .max = kReceiptHandleBytesMax},
 };
 
+constexpr std::array kAttachWorker{
+    required(kFunctionName),
+    required(number("Concurrency", 1, wire::kWorkerConcurrencyMax)),
+    Field{.name = "Held", .type = FieldType::numbers, .max = wire::kWorkerConcurrencyMax},
+};
+constexpr Field kAttempt = required(number("Attempt", 1, UINT32_MAX));
+constexpr std::array kSendAttemptSuccess{
+    required(kRequestId),
+    kAttempt,
+    Field{.name = "Result", .type = FieldType::bytes, .max = wire::kPayloadBytesMaxSynchronous},
+};
+constexpr std::array kSendAttemptFailure{
+    required(kRequestId),
+    kAttempt,
+    Field{.name = "ErrorType", .max = wire::kErrorTypeBytesMax},
+    Field{.name = "ErrorMessage", .max = wire::kErrorMessageBytesMax},
+    Field{.name = "LogTail", .type = FieldType::bytes, .max = wire::kLogTailBytesMax},
+};
+constexpr std::array kSendAttemptHeartbeat{required(kRequestId), kAttempt};
+
 constexpr std::array kOperations{
     Operation{"Invoke", Role::group, kInvoke, "runs a function, or accepts an event for it"},
     Operation{"GetEvent", Role::group, kGetEvent, "shows an event, or waits for its ending"},
@@ -104,6 +124,14 @@ constexpr std::array kOperations{
     Operation{"ReceiveMessage", Role::group, kReceiveMessage, "hands out messages of a queue"},
     Operation{"DeleteMessage", Role::group, kDeleteMessage, "deletes a message that was received"},
     Operation{"ListQueues", Role::group, {}, "lists the queues"},
+    Operation{"AttachWorker", Role::group, kAttachWorker, "makes the connection a worker"},
+    Operation{"SendAttemptSuccess", Role::group, kSendAttemptSuccess,
+              "answers an attempt with its result"},
+    Operation{"SendAttemptFailure", Role::group, kSendAttemptFailure,
+              "answers an attempt with an error"},
+    Operation{"SendAttemptHeartbeat", Role::group, kSendAttemptHeartbeat,
+              "moves an attempt's deadline"},
+    Operation{"DetachWorker", Role::group, {}, "asks for no further attempts"},
 };
 
 }  // namespace

@@ -24,10 +24,11 @@ namespace holdfast::api {
 enum class Role : uint8_t { group, admin };
 
 enum class FieldType : uint8_t {
-  text,    // str: UTF-8 without a zero byte
-  bytes,   // bin or str
-  number,  // integer
-  texts,   // map of str to str, counted with all its names and values
+  text,     // str: UTF-8 without a zero byte
+  bytes,    // bin or str
+  number,   // integer
+  texts,    // map of str to str, counted with all its names and values
+  numbers,  // map of str to integers above 0, counted in entries
 };
 
 // Which characters a text may have.

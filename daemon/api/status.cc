@@ -52,6 +52,30 @@ void add_function(wire::MapWriter& map, const core::Function& function,
       .count("DeadLettersBytes", record.dead_letters_bytes);
 }
 
+void add_kinds(wire::MapWriter& map, const config::FunctionSettings& settings) {
+  wire::ArrayWriter kinds = map.array("Kinds");
+  if (!settings.command.empty()) kinds.text("command");
+  if (settings.workers) kinds.text("worker");
+}
+
+void add_workers(wire::MapWriter& map, const core::Function& function,
+                 const core::WorkerBook& book, std::span<const WorkerView> views) {
+  wire::ArrayWriter rows = map.array("Workers");
+  for (const WorkerView& view : views) {
+    const core::Worker* worker = book.find(view.id);
+    if (worker == nullptr || worker->function != function.id) continue;
+    rows.map()
+        .count("WorkerId", view.id.value)
+        .number("Pid", view.pid)
+        .count("Uid", view.uid)
+        .number("Since", to_ms(view.since))
+        .number("LastSeen", to_ms(view.last_seen))
+        .count("Concurrency", worker->concurrency)
+        .count("Running", worker->attempts.size())
+        .boolean("Detaching", worker->detaching);
+  }
+}
+
 void add_functions(wire::MapWriter& map, const core::Lifecycle& core, const Moment& moment) {
   wire::ArrayWriter functions = map.array("Functions");
   for (const auto& [id, function] : core.backlog().functions()) {
@@ -66,6 +90,8 @@ void add_functions(wire::MapWriter& map, const core::Lifecycle& core, const Mome
     }
     if (function.settings != nullptr) {
       row.count("DeadLettersBytesMax", function.settings->dead_letters_bytes_max);
+      add_kinds(row, *function.settings);
+      if (function.settings->workers) row.count("Workers", core.workers().attached(id));
     }
     row.count("DeadLettersDropped", record.dead_letters_dropped)
         .count("Succeeded", record.succeeded)
@@ -145,7 +171,8 @@ void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
   if (!report.damage.empty()) map.text("Damage", mended(report.damage));
 }
 
-void append_functions(std::string& out, uint32_t msgid, const core::Lifecycle& core) {
+void append_functions(std::string& out, uint32_t msgid, const core::Lifecycle& core,
+                      std::span<const WorkerView> workers) {
   size_t commands_bytes = 0;
   wire::ReplyWriter reply{out, msgid};
   wire::MapWriter map = reply.map();
@@ -160,6 +187,8 @@ void append_functions(std::string& out, uint32_t msgid, const core::Lifecycle& c
     row.number("Timeout", settings.timeout.count())
         .count("ConcurrencyMax", settings.concurrency_max)
         .count("Retries", core::retries(settings.retry));
+    add_kinds(row, settings);
+    if (settings.workers) add_workers(row, function, core.workers(), workers);
     for (const std::string& argument : settings.command) commands_bytes += argument.size();
     if (commands_bytes > kCommandsBytesMax) continue;
     wire::ArrayWriter command = row.array("Command");

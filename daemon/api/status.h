@@ -7,12 +7,22 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "daemon/core/lifecycle.h"
 #include "storage/base/time.h"
 
 namespace holdfast::api {
+
+// What the shell knows of a worker; the core knows the rest.
+struct WorkerView {
+  core::WorkerId id;
+  int pid = 0;  // of who connected
+  uint32_t uid = 0;
+  WallTime since;
+  WallTime last_seen;  // its last request
+};
 
 struct StatusReport {
   std::string version;
@@ -30,7 +40,8 @@ struct StatusReport {
 void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
                    const core::Lifecycle& core, const Moment& moment);
 // Those of the configuration, and those of which something is still kept.
-void append_functions(std::string& out, uint32_t msgid, const core::Lifecycle& core);
+void append_functions(std::string& out, uint32_t msgid, const core::Lifecycle& core,
+                      std::span<const WorkerView> workers);
 void append_queues(std::string& out, uint32_t msgid, const core::Lifecycle& core);
 
 }  // namespace holdfast::api

@@ -133,6 +133,11 @@ void Lifecycle::start(Step& step, Function& function, Running running, const Mom
   running.spent.attempt = running.spent.attempt.next();
   running.generation = running.generation.next();
   running.started_wall = moment.wall;
+  running.started_in = step.seq;
+  const std::optional<WorkerId> worker =
+      running.settings->workers ? workers_.pick(function.id) : std::nullopt;
+  CHECK(worker || !running.settings->command.empty());
+  running.with_worker = worker.has_value();
   const WallTime deadline = moment.wall + running.settings->timeout;
   if (running.recorded) {
     storage::RunningRecord record;
@@ -143,6 +148,7 @@ void Lifecycle::start(Step& step, Function& function, Running running, const Mom
     record.deadline_wall = deadline;
     record.payload_bytes = running.record->payload.size();
     record.accepted_wall = running.record->accepted_wall;
+    record.with_worker = running.with_worker;
     if (!is_event) {
       record.idempotency_key = running.record->idempotency_key;
       record.payload_hash = running.payload_hash;
@@ -154,8 +160,17 @@ void Lifecycle::start(Step& step, Function& function, Running running, const Mom
                                       function.name, running.settings, payload_of(running.record),
                                       running.record->idempotency_key, deadline,
                                       is_event ? std::nullopt
-                                               : std::optional{running.callers.front()}});
-  (is_event ? function.events_running : function.calls_running) += 1;
+                                               : std::optional{running.callers.front()},
+                                      worker});
+  if (worker) {
+    give_to(*worker, running);
+    undated_.emplace_back(step.seq, running.event.seq);
+  }
+  add_running(function, std::move(running));
+}
+
+void Lifecycle::add_running(Function& function, Running running) {
+  (running.type == InvocationType::event ? function.events_running : function.calls_running) += 1;
   running_bytes_ += memory_of(running.record, *running.settings);
   owe_outcome(function, running);
   const Seq seq = running.event.seq;
@@ -174,8 +189,24 @@ Lifecycle::Running Lifecycle::take_running(Function& function, Seq seq) {
   count -= 1;
   running_bytes_ -= memory_of(running.record, *running.settings);
   settle_outcome(function, running);
+  if (running.worker) {
+    if (running.deadline) worker_deadlines_.erase({*running.deadline, seq});
+    workers_.give_back(*running.worker, seq);
+  }
   touch(function);
   return running;
+}
+
+// A worker is told to stop, and has kill_grace to answer; a command is killed by the shell,
+// which reports it. One that is adrift is told when it comes back.
+void Lifecycle::stop(Step& step, Running& running, StopReason reason, const Moment& moment) {
+  if (running.with_worker && !running.worker) return;
+  if (std::exchange(running.stopping, true)) return;
+  step.effects.push_back(StopAttempt{running.event, running.spent.attempt, reason, running.worker});
+  if (!running.worker) return;
+  running.verdict = Stopped{};
+  if (reason == StopReason::timed_out) running.verdict = TimedOut{running.settings->timeout};
+  set_deadline(running, moment.now + running.settings->kill_grace);
 }
 
 Lifecycle::Life Lifecycle::life_of(Running running) const {
@@ -201,18 +232,23 @@ Step Lifecycle::attempt_finished(const EventId& id, AttemptNumber attempt, Attem
   const bool late = at != running_.end() && at->second.spent.attempt != attempt;
   if (at == running_.end() || (late && !broken(Mutant::late_outcome_not_fenced))) return step;
   Function& function = backlog_.at(id.function);
-  Running running = take_running(function, id.seq);
+  finished(step, function, take_running(function, id.seq), std::move(report), moment);
+  return finish(std::move(step), moment);
+}
 
+// Its outcome, whoever ran it.
+void Lifecycle::finished(Step& step, Function& function, Running running, AttemptReport report,
+                         const Moment& moment) {
   if (auto* succeeded = std::get_if<Succeeded>(&report.outcome)) {
     end(step, life_of(std::move(running)),
         Ending{storage::EndState::succeeded, storage::Condition::success,
                std::move(succeeded->result), {}, {}},
         moment);
-    return finish(std::move(step), moment);
+    return;
   }
-  AttemptRecord failed_attempt =
-      describe(report, attempt, storage::to_request_id(id, ledger_.box()), running.started_wall,
-               moment.wall);
+  AttemptRecord failed_attempt = describe(
+      report, running.spent.attempt, storage::to_request_id(running.event, ledger_.box()),
+      running.started_wall, moment.wall);
   const bool not_started = std::holds_alternative<NotStarted>(report.outcome) &&
                            !broken(Mutant::not_started_counts);
   const bool stopped = std::holds_alternative<Stopped>(report.outcome) || not_started;
@@ -237,7 +273,6 @@ Step Lifecycle::attempt_finished(const EventId& id, AttemptNumber attempt, Attem
     running.spent.failures += 1;
     failed(step, function, std::move(running), std::move(failed_attempt), moment);
   }
-  return finish(std::move(step), moment);
 }
 
 void Lifecycle::failed(Step& step, Function& function, Running running, AttemptRecord attempt,

@@ -110,6 +110,7 @@ struct Function {
 
   uint32_t events_running = 0;
   uint32_t calls_running = 0;  // synchronous
+  uint32_t workers_free = 0;   // attempts that attached workers could take more
   bool due_is_next = true;     // fresh and due take turns
   std::optional<TimePoint> wake_at;
 
@@ -119,12 +120,15 @@ struct Function {
     if (!settings) return 0;
     return settings->concurrency_max > 1 ? settings->concurrency_max - 1 : 1;
   }
-  bool has_event_slot() const {
-    return settings && events_running + claims() < event_slots() &&
-           events_running + claims() + calls_running < settings->concurrency_max;
+  // Somebody takes another attempt, beside `ahead` of them that come first.
+  bool has_handler(size_t ahead) const {
+    return settings &&
+           (!settings->command.empty() || (settings->workers && workers_free > ahead));
   }
+  bool has_event_slot() const { return has_call_slot() && events_running + claims() < event_slots(); }
   bool has_call_slot() const {
-    return settings && events_running + claims() + calls_running < settings->concurrency_max;
+    return has_handler(claims()) &&
+           events_running + claims() + calls_running < settings->concurrency_max;
   }
   bool is_due(TimePoint now) const { return !due.empty() && due.first_key().due_at <= now; }
   bool has_candidate(TimePoint now) const { return !fresh.empty() || is_due(now); }

@@ -27,9 +27,7 @@ Step Lifecycle::cancel_requested(Ticket ticket, const EventId& id, const Moment&
       refuse(Refusal::conflict, "a synchronous call is not cancelled: its caller waits for it");
     } else {
       attempt.cancels.push_back(ticket);
-      if (!std::exchange(attempt.stopping, true)) {
-        step.effects.push_back(StopAttempt{id, attempt.spent.attempt});
-      }
+      stop(step, attempt, StopReason::cancelled, moment);
     }
     return finish(std::move(step), moment);
   }

@@ -30,10 +30,12 @@ Step Lifecycle::begin() {
 }
 
 Step Lifecycle::finish(Step step, const Moment& moment) {
+  date_pushed(moment);
   release_held_back();
   const std::set<FunctionId> first = std::exchange(touched_, {});
   for (FunctionId id : first) {
     Function& function = backlog_.at(id);
+    function.workers_free = workers_.free(id);
     expire_blocked(step, function, moment);
     if (function.has_event_slot() && function.has_candidate(moment.now)) {
       backlog_.make_ready(function);
@@ -64,6 +66,12 @@ bool Lifecycle::has_call_slot() const { return slots_in_use() < slots_max_; }
 
 bool Lifecycle::has_memory() const {
   return running_.empty() || running_bytes_ < settings_.limits.memory_max / 2;
+}
+
+bool Lifecycle::idle() const {
+  if (!drain_over_) return running_.empty() && adrift_loading_.empty();
+  return std::all_of(running_.begin(), running_.end(),
+                     [this](const auto& one) { return is_left(one.second); });
 }
 
 void Lifecycle::dispatch(Step& step, const Moment& moment) {
@@ -121,7 +129,7 @@ bool Lifecycle::leaves_backlog(const Function& function, const Claim& claim,
                                const Moment& moment) const {
   if (!claim.cancels.empty()) return true;
   if (!has_disk() || !has_room(function)) return false;
-  return may_start(function) || expired(claim.spent, event_age_max(function),
+  return (may_start(function) && function.has_handler(0)) || expired(claim.spent, event_age_max(function),
                                         settings_.limits.interruptions_max, moment.lit);
 }
 
@@ -178,6 +186,10 @@ Step Lifecycle::event_loaded(storage::LoadedEvent loaded, LoadPurpose purpose,
   Step step = begin();
   if (purpose == LoadPurpose::cancel) {
     event_loaded_for_cancel(step, loaded, moment);
+    return finish(std::move(step), moment);
+  }
+  if (purpose == LoadPurpose::adrift) {
+    adrift_loaded(step, loaded, moment);
     return finish(std::move(step), moment);
   }
   Function& function = backlog_.at(loaded.id.function);
@@ -284,6 +296,7 @@ Step Lifecycle::ticked(const Moment& moment) {
   while (!await_ends_.empty() && await_ends_.begin()->first <= moment.now) {
     await_over(step, await_ends_.begin()->second);
   }
+  workers_ticked(step, moment);
   open_gate();
   if (history_ages_at_ && *history_ages_at_ <= moment.now) {
     history_aged(step, ledger_, moment.lit, settings_.limits);
@@ -301,6 +314,7 @@ std::optional<TimePoint> Lifecycle::next_wakeup() const {
   if (disk_was_short_ && has_disk()) sooner(TimePoint{});
   if (history_ages_at_) sooner(*history_ages_at_);
   if (!await_ends_.empty()) sooner(await_ends_.begin()->first);
+  if (const auto workers = workers_wakeup()) sooner(*workers);
   if (ledger_.state().idempotency_bytes > 0 && !sweeping_from_) sooner(sweep_at_);
   return at;
 }

@@ -31,6 +31,9 @@ using StepSeq = Strong<struct StepSeqTag, uint64_t>;
 // Names one waiting caller. Given by the shell; the core only hands it back.
 using Ticket = Strong<struct TicketTag, uint64_t>;
 
+// Names one attached worker. Given by the shell, never twice in a life of the daemon.
+using WorkerId = Strong<struct WorkerIdTag, uint64_t>;
+
 // --- answers ---------------------------------------------------------------
 
 // Why a request was refused: nothing of it was kept. client/PROTOCOL.md, section 5,
@@ -83,9 +86,22 @@ struct Received {
   std::vector<ReceivedMessage> messages;
 };
 struct Deleted {};
+// A worker is attached. Of what it said it still ran, `continued` is its own again.
+struct Attached {
+  WorkerId worker;
+  Duration timeout;
+  Duration reattach_window;
+  std::vector<EventId> continued;
+  std::vector<EventId> lost;
+};
+// What a worker said has been taken note of.
+struct Noted {};
+struct DeadlineMoved {
+  WallTime deadline;
+};
 
 using Answer = std::variant<Refused, Accepted, DryRunPassed, Returned, CancelAnswer,
-                            DeadLettersMoved, Sent, Received, Deleted>;
+                            DeadLettersMoved, Sent, Received, Deleted, Attached, Noted, DeadlineMoved>;
 
 // --- effects ---------------------------------------------------------------
 
@@ -103,11 +119,19 @@ struct StartAttempt {
   std::shared_ptr<const std::string> payload;
   std::string idempotency_key;
   WallTime deadline_wall;
-  std::optional<Ticket> caller = std::nullopt;  // of a synchronous call
+  std::optional<Ticket> caller = std::nullopt;    // of a synchronous call
+  std::optional<WorkerId> worker = std::nullopt;  // who gets it; empty: the command
 };
+enum class StopReason : uint8_t { timed_out, cancelled, draining };
 struct StopAttempt {
   EventId event;
   AttemptNumber attempt;
+  StopReason reason;
+  std::optional<WorkerId> worker;
+};
+// It did not stop in time what it was to stop: its connection ends.
+struct CloseWorker {
+  WorkerId worker;
 };
 
 // Reads; each is answered by the fact of the same name.
@@ -123,7 +147,7 @@ struct LoadDuePage {
   size_t rows_max;
 };
 // For which question an event is loaded; comes back with the answer.
-enum class LoadPurpose : uint8_t { start, cancel };
+enum class LoadPurpose : uint8_t { start, cancel, adrift };
 struct LoadEvent {
   EventId event;
   LoadPurpose purpose;
@@ -160,7 +184,7 @@ struct DropHistory {
   Seq cutoff;
 };
 
-using Effect = std::variant<Reply, StartAttempt, StopAttempt, LoadFreshPage, LoadDuePage, LoadEvent,
+using Effect = std::variant<Reply, StartAttempt, StopAttempt, CloseWorker, LoadFreshPage, LoadDuePage, LoadEvent,
                             LoadExpiredKeys, LoadDeadLetters, LoadMessagePage, LoadMessages,
                             ViewEvent, DropHistory>;
 

@@ -18,6 +18,7 @@
 //   dispatch.cc      what starts next, and when to look again
 //   start_gate.cc    what holds starts back: the disk, full queues and dead letters
 //   attempts.cc      an attempt starts, ends; retry or ending
+//   workers.cc       workers attach, answer, are lost, and take up again what they had
 //   ending.cc        the outcome batch: all an ended event leaves behind, in one write
 //   cancel.cc        cancelling and awaiting events
 //   dead_letters.cc  redrive, discard
@@ -40,6 +41,7 @@
 #include "daemon/core/queue_book.h"
 #include "daemon/core/retry.h"
 #include "daemon/core/torn_batch.h"
+#include "daemon/core/worker_book.h"
 #include "storage/base/random.h"
 
 namespace holdfast::core {
@@ -70,6 +72,15 @@ struct DeadLettersRequest {
   std::optional<std::pair<Seq, Seq>> page;  // (from, ending_below)
 };
 
+// A worker that wants to serve a function.
+struct Attachment {
+  Ticket ticket;
+  WorkerId worker;
+  std::string function;
+  uint32_t concurrency = 1;
+  std::map<EventId, AttemptNumber> held;  // what it still runs, from before a restart
+};
+
 // What the last start found and settled.
 struct RecoveryCounts {
   uint64_t interrupted_events = 0;
@@ -90,7 +101,8 @@ class Lifecycle {
   Step started(const Moment& moment);
   Step settings_changed(const config::Settings& settings, const Moment& moment);
   Step drain_started(const Moment& moment);
-  // Ends what still runs; each attempt reports Stopped.
+  // Ends what still runs; each attempt reports Stopped. Events that workers have are left
+  // to them for the next start.
   Step drain_expired(const Moment& moment);
   void space_measured(uint64_t free_bytes);
 
@@ -111,6 +123,17 @@ class Lifecycle {
   // --- handlers
   Step attempt_finished(const EventId& id, AttemptNumber attempt, AttemptReport report,
                         const Moment& moment);
+
+  // --- workers
+  Step worker_attached(Attachment attachment, const Moment& moment);
+  // Nothing more for it; what it holds it may still answer.
+  Step worker_detached(Ticket ticket, WorkerId worker, const Moment& moment);
+  Step worker_lost(WorkerId worker, const Moment& moment);
+  // Fenced by event, attempt and worker.
+  Step attempt_answered(Ticket ticket, WorkerId worker, const EventId& id, AttemptNumber attempt,
+                        AttemptReport report, const Moment& moment);
+  Step attempt_heartbeat(Ticket ticket, WorkerId worker, const EventId& id, AttemptNumber attempt,
+                         const Moment& moment);
 
   // --- the disk's answers
   Step key_looked_up(const storage::KeyHash& hash,
@@ -139,7 +162,8 @@ class Lifecycle {
 
   // --- questions
   bool draining() const { return draining_; }
-  bool idle() const { return running_.empty(); }
+  bool idle() const;
+  const WorkerBook& workers() const { return workers_; }
   size_t attempts_running() const { return running_.size(); }
   uint32_t attempts_running_max() const { return slots_max_; }
   uint64_t running_bytes() const { return running_bytes_; }
@@ -178,6 +202,14 @@ class Lifecycle {
     std::vector<Ticket> callers;  // of a synchronous call
     std::vector<Ticket> cancels;
     bool stopping = false;
+    StepSeq started_in;
+
+    // Of an attempt that a worker has. Without `worker` it is adrift: a worker of the
+    // last life had it, and may come back.
+    bool with_worker = false;
+    std::optional<WorkerId> worker;
+    std::optional<TimePoint> deadline;  // then it is stopped; after that, its worker is
+    std::optional<Outcome> verdict;  // what it was stopped for
   };
 
   // An event at its ending, wherever it stood.
@@ -236,7 +268,7 @@ class Lifecycle {
   void expire_blocked(Step& step, Function& function, const Moment& moment);
   void rearm(Function& function, const Moment& moment);
   Duration event_age_max(const Function& function) const;
-  size_t slots_in_use() const { return running_.size() + claims_; }
+  size_t slots_in_use() const { return running_.size() + claims_ + adrift_loading_.size(); }
   bool has_event_slot() const;
   bool has_call_slot() const;
   bool has_memory() const;
@@ -273,8 +305,28 @@ class Lifecycle {
              std::optional<storage::AttemptRecord> failed, const Moment& moment);
   Life life_of(Running running) const;
   Running take_running(Function& function, Seq seq);
+  void add_running(Function& function, Running running);
+  void finished(Step& step, Function& function, Running running, AttemptReport report,
+                const Moment& moment);
+  void stop(Step& step, Running& running, StopReason reason, const Moment& moment);
   void failed(Step& step, Function& function, Running running, storage::AttemptRecord attempt,
               const Moment& moment);
+
+  // workers.cc
+  void attach(Step& step, const Attachment& attachment, const Moment& moment);
+  Running* held_by(WorkerId worker, const EventId& id, AttemptNumber attempt);
+  void give_to(WorkerId worker, Running& running);
+  void set_deadline(Running& running, TimePoint deadline);
+  void date_pushed(const Moment& moment);
+  void lose_worker(Step& step, WorkerId worker, const Moment& moment);
+  void workers_ticked(Step& step, const Moment& moment);
+  void set_adrift(Step& step, const storage::RunningKey& key,
+                  const storage::RunningRecord& record, const Moment& moment);
+  void adrift_loaded(Step& step, const storage::LoadedEvent& loaded, const Moment& moment);
+  void settle_adrift(Step& step, const Moment& moment);
+  bool is_left(const Running& running) const;
+  std::optional<TimePoint> workers_wakeup() const;
+  void verify_workers() const;
 
   // ending.cc
   void end(Step& step, Life life, Ending ending, const Moment& moment);
@@ -343,6 +395,16 @@ class Lifecycle {
   std::map<Ticket, Await> awaits_;
   std::map<Seq, std::vector<Ticket>> awaited_;
   std::set<std::pair<TimePoint, Ticket>> await_ends_;
+
+  WorkerBook workers_;
+  std::set<std::pair<TimePoint, Seq>> worker_deadlines_;
+  std::deque<std::pair<StepSeq, Seq>> undated_;  // their time runs from when they are pushed
+  // Attempts of the last life's workers, and until when those may come back. First their
+  // events are read; who attaches meanwhile waits for that.
+  std::map<EventId, std::pair<storage::RunningKey, storage::RunningRecord>> adrift_loading_;
+  std::vector<Attachment> attaching_;
+  std::optional<TimePoint> reattach_ends_;
+  bool drain_over_ = false;
 
   std::map<FunctionId, std::deque<DeadLetterWork>> dead_letter_work_;
 

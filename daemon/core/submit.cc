@@ -159,10 +159,18 @@ std::optional<Refused> Lifecycle::refuse_submission(const Function& function,
                      "the disk is too full for any attempt to start (half of disk_free_min): free "
                      "disk space; service resumes alone"};
     }
+    if (settings.command.empty() && workers_.attached(function.id) == 0) {
+      return Refused{Refusal::unavailable,
+                     "no worker of this function is attached: start one, or invoke it as Event"};
+    }
     if (!function.has_call_slot()) {
-      return Refused{Refusal::busy, "all " + std::to_string(settings.concurrency_max) +
-                                        " slots of the function are taken (concurrency_max); "
-                                        "repeat, or invoke it as Event"};
+      return Refused{Refusal::busy,
+                     function.has_handler(function.claims())
+                         ? "all " + std::to_string(settings.concurrency_max) +
+                               " slots of the function are taken (concurrency_max); repeat, or "
+                               "invoke it as Event"
+                         : "all attached workers of the function are busy; repeat, or invoke it "
+                           "as Event"};
     }
     if (!has_call_slot() || !has_memory()) {
       return Refused{Refusal::busy,

@@ -45,7 +45,15 @@ Step Lifecycle::started(const Moment& moment) {
   Step step = begin();
   sweep_at_ = moment.now + kSweepInterval;
   for (const auto& [key, record] : std::exchange(unsettled_, {})) {
-    settle(step, key, record, moment);
+    const bool may_go_on = record.with_worker &&
+                           record.type == storage::InvocationType::event &&
+                           settings_.limits.worker_reattach_window > Duration::zero() &&
+                           !broken(Mutant::adrift_settled_at_once);
+    if (may_go_on) {
+      set_adrift(step, key, record, moment);
+    } else {
+      settle(step, key, record, moment);
+    }
   }
   for (const auto& [id, function] : backlog_.functions()) {
     touched_.insert(id);
@@ -108,9 +116,9 @@ Step Lifecycle::drain_started(const Moment& moment) {
 Step Lifecycle::drain_expired(const Moment& moment) {
   Step step = begin();
   CHECK(draining_);
+  drain_over_ = true;
   for (auto& [seq, running] : running_) {
-    if (std::exchange(running.stopping, true)) continue;
-    step.effects.push_back(StopAttempt{running.event, running.spent.attempt});
+    if (!is_left(running)) stop(step, running, StopReason::draining, moment);
   }
   return finish(std::move(step), moment);
 }
@@ -247,6 +255,7 @@ void Lifecycle::verify() const {
     auto& [events, calls] = running[attempt.event.function];
     (attempt.type == storage::InvocationType::event ? events : calls) += 1;
   }
+  for (const auto& [id, adrift] : adrift_loading_) running[id.function].first += 1;
   CHECK(bytes == running_bytes_);
   CHECK(outcome_bytes == outcome_bytes_);
   for (const auto& [id, record] : ledger_.queues()) CHECK(queues_.owed(id) == owed[id]);
@@ -263,6 +272,7 @@ void Lifecycle::verify() const {
   CHECK(claims == claims_);
   CHECK(growth == growth_);
   CHECK(awaits_.size() == await_ends_.size());
+  verify_workers();
 }
 
 }  // namespace holdfast::core

@@ -38,6 +38,11 @@ enum class Mutant : uint8_t {
   redrive_copies,             // the dead letter stays where it was
   interruptions_not_counted,  // an event that kills the daemon does so for ever
   not_started_counts,         // an attempt that no handler has seen counts as a failure
+  // Workers
+  worker_not_fenced,       // any worker may answer for the one that has the attempt
+  silent_worker_kept,      // what a worker did not stop in time runs again beside it
+  adrift_settled_at_once,  // a worker cannot take up what it had before a restart
+  adrift_forgotten,        // what no worker took up again is never settled
   // The pages
   page_boundary_skipped,  // the first row after a page is lost from sight
   page_row_doubled,       // the last row of a page is also the first of the next
@@ -65,6 +70,10 @@ inline constexpr std::string_view kMutantNames[] = {
     "redrive_copies",
     "interruptions_not_counted",
     "not_started_counts",
+    "worker_not_fenced",
+    "silent_worker_kept",
+    "adrift_settled_at_once",
+    "adrift_forgotten",
     "page_boundary_skipped",
     "page_row_doubled",
     "handlers_outlive",

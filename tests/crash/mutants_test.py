@@ -57,6 +57,10 @@ CAUGHT_BY = {
     "redrive_copies": ("simulation", r"dead_letters\.cc.* CHECK\(counts\.dead_letters > 0"),
     "interruptions_not_counted": ("simulation", "was started too often"),
     "not_started_counts": ("simulation", "counts as a failure"),
+    "worker_not_fenced": ("simulation", "ended as a success that no handler had"),
+    "silent_worker_kept": ("simulation", "two attempts at once"),
+    "adrift_settled_at_once": ("simulation", "a clean stop interrupted something"),
+    "adrift_forgotten": ("simulation", "something lives, and nothing waits for it"),
     "page_boundary_skipped": ("simulation", r"backlog\.cc.* CHECK\(function\.fresh\.size"),
     "page_row_doubled": ("simulation", r"memory_store\.cc.* CHECK\(rows\.emplace"),
 }

@@ -331,11 +331,11 @@ storage::Recovered recovered_of_tests() {
 TEST(Status, FunctionsAreThoseOfTheConfigurationAndThoseWithSomethingKept) {
   core::Lifecycle core{recovered_of_tests(), kBox, settings_of_tests(), 1};
   std::string out;
-  append_functions(out, kMsgid, core);
+  append_functions(out, kMsgid, core, {});
   EXPECT_EQ(text_of(out),
             R"({"Functions":[{"FunctionName":"resize","Configured":true,"Backlog":0,"Running":0,)"
             R"("DeadLetters":0,"DeadLettersBytes":0,"Timeout":3000,"ConcurrencyMax":8,"Retries":2,)"
-            R"("Command":["/bin/cat","-"]},{"FunctionName":"left","Configured":false,"Backlog":0,)"
+            R"("Kinds":["command"],"Command":["/bin/cat","-"]},{"FunctionName":"left","Configured":false,"Backlog":0,)"
             R"("Running":0,"DeadLetters":2,"DeadLettersBytes":300}]})");
   out.clear();
   append_queues(out, kMsgid, core);
@@ -362,8 +362,8 @@ TEST(Status, TellsAllThatTheCoreAndTheShellKnow) {
   for (const std::string part : {
            R"({"Version":"1.2.3","Pid":321,"State":"draining","StartedAt":80000,"Now":90000,)",
            R"("Backlog":1,"Running":0,"DeadLetters":0,"DeadLettersBytes":0,"OldestAgeSeconds":62,)"
-           R"("DeadLettersBytesMax":67108864,"DeadLettersDropped":0,"Succeeded":0,"Failed":0,)"
-           R"("Cancelled":0})",
+           R"("DeadLettersBytesMax":67108864,"Kinds":["command"],"DeadLettersDropped":0,)"
+           R"("Succeeded":0,"Failed":0,"Cancelled":0})",
            R"({"FunctionName":"left","Configured":false,"Backlog":0,"Running":0,"DeadLetters":2,)"
            R"("DeadLettersBytes":300,"DeadLettersDropped":0,"Succeeded":7,"Failed":0,)"
            R"("Cancelled":0})",

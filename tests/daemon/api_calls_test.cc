@@ -62,6 +62,9 @@ struct Row {
 
 const std::map<std::string, Row>& rows() {
   static const auto one_event = [](MapWriter& map) { map.text("RequestId", request_id(17)); };
+  static const auto one_attempt = [](MapWriter& map) {
+    map.text("RequestId", request_id(17)).number("Attempt", 1);
+  };
   static const auto nothing = [](MapWriter&) {};
   static const std::map<std::string, Row> rows{
       {"Invoke", {Role::group, 0, [](MapWriter& map) { map.text("FunctionName", "resize"); }}},
@@ -84,6 +87,13 @@ const std::map<std::string, Row>& rows() {
                          }}},
       {"ListQueues", {Role::group, 12, nothing}},
       {"GetEventPayload", {Role::admin, 13, one_event}},
+      {"AttachWorker", {Role::group, 14, [](MapWriter& map) {
+                          map.text("FunctionName", "resize").number("Concurrency", 1);
+                        }}},
+      {"SendAttemptSuccess", {Role::group, 15, one_attempt}},
+      {"SendAttemptFailure", {Role::group, 15, one_attempt}},
+      {"SendAttemptHeartbeat", {Role::group, 16, one_attempt}},
+      {"DetachWorker", {Role::group, 17, nothing}},
   };
   return rows;
 }

@@ -84,11 +84,12 @@ TEST(Protocol, TellsOfEveryOperationItsFieldsAndTheirLimits) {
 
 TEST(Protocol, MarksTheOperationsOfTheGroupAndNoOthers) {
   const std::string text = protocol();
-  const std::string queues = section(text, "### Queues (group)");
+  const std::string tables =
+      section(text, "### Queues (group)") + section(text, "### Workers (group)");
   for (const Operation& operation : operations()) {
     const std::string name{operation.name};
     const bool marked = text.find("\n### " + name + " (group)") != text.npos ||
-                        queues.find("| `" + name + "` |") != queues.npos;
+                        tables.find("| `" + name + "` |") != tables.npos;
     EXPECT_EQ(marked, operation.role == Role::group) << name;
   }
 }
@@ -104,7 +105,7 @@ TEST(Protocol, NamesNoOperationThatIsNotThere) {
     for (const Field& candidate : find_operation("Invoke")->fields) {
       if (candidate.name == name) field = &candidate;
     }
-    if (field != nullptr || name == "Queues") continue;
+    if (field != nullptr || name == "Queues" || name == "Workers") continue;
     EXPECT_NE(find_operation(name), nullptr) << name;
     ++found;
   }

@@ -32,6 +32,11 @@ void pack_sized(wire::MapWriter& map, const Field& field, int64_t size) {
       if (bytes > 0) texts.text("n", std::string(bytes - 1, 'v'));
       return;
     }
+    case FieldType::numbers: {
+      wire::MapWriter numbers = map.map(field.name);
+      for (int64_t n = 1; n <= size; ++n) numbers.number(std::to_string(n), n);
+      return;
+    }
   }
 }
 
@@ -123,6 +128,19 @@ constexpr std::array kLimits{
     Limit{"ReceiveMessage", "VisibilityTimeout", false, 0, 43200},
     Limit{"DeleteMessage", "QueueName", true, 1, 64},
     Limit{"DeleteMessage", "ReceiptHandle", true, 1, 128},
+    Limit{"AttachWorker", "FunctionName", true, 1, 64},
+    Limit{"AttachWorker", "Concurrency", true, 1, 1024},
+    Limit{"AttachWorker", "Held", false, 0, 1024},
+    Limit{"SendAttemptSuccess", "RequestId", true, 36, 36},
+    Limit{"SendAttemptSuccess", "Attempt", true, 1, 4294967295},
+    Limit{"SendAttemptSuccess", "Result", false, 0, 6291556},
+    Limit{"SendAttemptFailure", "RequestId", true, 36, 36},
+    Limit{"SendAttemptFailure", "Attempt", true, 1, 4294967295},
+    Limit{"SendAttemptFailure", "ErrorType", false, 0, 128},
+    Limit{"SendAttemptFailure", "ErrorMessage", false, 0, 1024},
+    Limit{"SendAttemptFailure", "LogTail", false, 0, 4096},
+    Limit{"SendAttemptHeartbeat", "RequestId", true, 36, 36},
+    Limit{"SendAttemptHeartbeat", "Attempt", true, 1, 4294967295},
 };
 
 TEST(Operations, FieldsAndLimitsAreThoseThatWerePromised) {
@@ -195,7 +213,8 @@ TEST(Operations, EveryFieldRefusesEveryOtherType) {
   const std::map<FieldType, std::string> own{{FieldType::text, "str"},
                                              {FieldType::bytes, "str bin"},
                                              {FieldType::number, "integer"},
-                                             {FieldType::texts, "map"}};
+                                             {FieldType::texts, "map"},
+                                             {FieldType::numbers, "map"}};
   for_every_field([&](const Operation& operation, const Field& field) {
     for (const auto& [type, append] : values) {
       if (own.at(field.type).find(type) != std::string::npos) continue;
@@ -301,6 +320,26 @@ TEST(Operations, MessageAttributesAreTextsWithDifferentNames) {
            PackParams{[](MapWriter& map) { map.text("\xFF", "a"); }},
        }) {
     expect_error(attributes(pack), kInvalidParameterValue, "MessageAttributes");
+  }
+}
+
+TEST(Operations, HeldAttemptsAreNumbersUnderRequestIds) {
+  const auto held = [](const PackParams& pack) {
+    return check(*find_operation("AttachWorker"), [&](wire::MapWriter& map) {
+      map.text("FunctionName", "resize").number("Concurrency", 1);
+      wire::MapWriter numbers = map.map("Held");
+      pack(numbers);
+    });
+  };
+  using wire::MapWriter;
+  EXPECT_FALSE(held([](MapWriter& map) { map.number(request_id(1), 7); }).has_value());
+  for (const PackParams& pack : {
+           PackParams{[](MapWriter& map) { map.number(request_id(1), 0); }},
+           PackParams{[](MapWriter& map) { map.number(request_id(1), -1); }},
+           PackParams{[](MapWriter& map) { map.number(request_id(1), int64_t{1} << 32); }},
+           PackParams{[](MapWriter& map) { map.text(request_id(1), "7"); }},
+       }) {
+    expect_error(held(pack), kInvalidParameterValue, "Held");
   }
 }
 

@@ -246,6 +246,31 @@ void check_call(const DeleteMessage& call) {
   CHECK(storage::parse_message_key(message_key(call.receipt)) == call.receipt);
 }
 void check_call(const ListQueues&) {}
+void check_attempt(storage::AttemptNumber attempt) { CHECK(attempt.value >= 1); }
+void check_call(const AttachWorker& call) {
+  CHECK(!call.function.empty() && call.function.size() <= wire::kFunctionNameBytesMax);
+  CHECK(call.concurrency >= 1 && call.concurrency <= wire::kWorkerConcurrencyMax);
+  CHECK(call.held.size() <= wire::kWorkerConcurrencyMax);
+  for (const auto& [event, attempt] : call.held) {
+    check_event(event);
+    check_attempt(attempt);
+  }
+}
+void check_call(const AnswerAttempt& call) {
+  check_event(call.event);
+  check_attempt(call.attempt);
+  CHECK(call.report.log_tail.size() <= storage::kLogTailBytesMax);
+  const auto* failed = std::get_if<core::Failed>(&call.report.outcome);
+  CHECK(failed != nullptr || std::holds_alternative<core::Succeeded>(call.report.outcome));
+  if (failed == nullptr) return;
+  CHECK(failed->error_type.size() <= storage::kErrorTypeBytesMax && is_utf8(failed->error_type));
+  CHECK(failed->error_message.size() <= storage::kErrorMessageBytesMax);
+}
+void check_call(const HeartbeatAttempt& call) {
+  check_event(call.event);
+  check_attempt(call.attempt);
+}
+void check_call(const DetachWorker&) {}
 
 void check_reply(uint32_t msgid, const wire::CallError& error) {
   std::string bytes;

@@ -217,6 +217,7 @@ void Simulation::answered(Ticket ticket, const core::Answer& answer) {
       next.dead_letters.page = moved->next;
       return ask(world_.dead_letters(next.dead_letters), next);
     }
+    case Asked::Kind::worker: return;
     default: return queue_answered(asked, answer);
   }
 }

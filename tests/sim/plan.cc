@@ -77,13 +77,29 @@ Weights roll_weights(Random& random) {
   return weights;
 }
 
+// Some functions are served by workers, alone or beside their command.
+void roll_workers(Random& random, Plan& plan) {
+  for (uint32_t n = 0; n < plan.functions; ++n) {
+    config::FunctionSettings& function = plan.settings.functions[function_name(n)];
+    function.workers = random.chance(70);
+    if (function.workers && random.chance(60)) function.command.clear();
+    function.kill_grace = between(random, 0ms, 5s);
+  }
+  plan.settings.limits.worker_reattach_window =
+      random.chance(10) ? Duration{0} : between(random, 1s, 60s);
+  plan.weights.attach = 1 + static_cast<uint32_t>(random.up_to(8));
+  plan.weights.answer = 4 + static_cast<uint32_t>(random.up_to(16));
+  if (random.chance(50)) plan.weights.lose_worker = 1 + static_cast<uint32_t>(random.up_to(3));
+  if (random.chance(50)) plan.weights.odd_worker = 1 + static_cast<uint32_t>(random.up_to(6));
+}
+
 }  // namespace
 
 std::string function_name(uint32_t number) { return "f" + std::to_string(number); }
 
 std::vector<uint32_t> Weights::all() const {
   return {submit,          repeat_key, burst, call, cancel,    await, redrive, queue,
-          finish_handler,  outdated_report, commit, read, time, tick,  crash,   power_cut,
+          finish_handler,  outdated_report, attach, answer, lose_worker, odd_worker, commit, read, time, tick,  crash,   power_cut,
           drain,           reload,     disk,  step_wall, dark_time};
 }
 
@@ -132,6 +148,7 @@ Plan Plan::roll(Random& random) {
   for (uint32_t n = 0; n < plan.functions; ++n) {
     settings.functions[function_name(n)] = roll_function(random);
   }
+  if (random.chance(45)) roll_workers(random, plan);
   for (uint32_t n = 0; n < plan.functions_idle; ++n) {
     settings.functions["idle" + std::to_string(n)] = config::FunctionSettings{};
   }

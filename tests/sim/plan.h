@@ -23,6 +23,10 @@ enum class Move : uint8_t {
   queue,
   finish_handler,
   outdated_report,
+  attach,
+  answer,
+  lose_worker,
+  odd_worker,
   commit,
   read,
   time,
@@ -48,6 +52,10 @@ struct Weights {
   uint32_t queue = 0;
   uint32_t finish_handler = 20;
   uint32_t outdated_report = 0;
+  uint32_t attach = 0;
+  uint32_t answer = 0;
+  uint32_t lose_worker = 0;
+  uint32_t odd_worker = 0;  // heartbeats, foreign and late answers, detaching
   uint32_t commit = 40;
   uint32_t read = 40;
   uint32_t time = 15;

@@ -105,6 +105,10 @@ void Simulation::make_move(Move kind) {
     case Move::queue: return use_queue();
     case Move::finish_handler: return finish_handler();
     case Move::outdated_report: return outdated_report();
+    case Move::attach: return attach_worker();
+    case Move::answer: return answer_as_worker();
+    case Move::lose_worker: return lose_worker();
+    case Move::odd_worker: return odd_worker();
     case Move::commit: return commit_move();
     case Move::read: return read_move();
     case Move::time: return time_move();
@@ -152,7 +156,7 @@ void Simulation::crash(std::optional<World::Darkness> darkness) {
     old_attempts_.emplace_back(id, handler.start.attempt);
   }
   world_.crash(random_.chance(50) ? World::InFlight::kept : World::InFlight::lost);
-  witness_.checker().daemon_died();
+  witness_.checker().daemon_died(held_by_workers());
   forget_callers();
   start(darkness);
 }
@@ -183,11 +187,12 @@ void Simulation::drain() {
   if (!world_.core().idle()) world_.drain_expired();
   world_.settle();
   finish_all_handlers();
+  answer_all_as_workers(plan_.settings.limits.worker_reattach_window > Duration::zero());
   world_.settle();
   if (world_.failed()) return;
   if (!world_.core().idle()) witness_.complain("a drain did not stop everything");
   world_.crash(World::InFlight::lost);
-  witness_.checker().daemon_died();
+  witness_.checker().daemon_died(held_by_workers());
   forget_callers();
   if (!world_.boot()) return start();
   const core::RecoveryCounts& recovery = world_.core().recovery();
@@ -261,10 +266,12 @@ void Simulation::heal() {
   world_.space_measured(UINT64_MAX);
   world_.reload(plan_.settings);
   const TimePoint began = world_.moment().now;
+  heal_workers();
   for (int n = 0; n < kHealMovesMax; ++n) {
     world_.settle();
-    if (!world_.handlers().empty()) {
+    if (!world_.handlers().empty() || workers_hold_something()) {
       finish_all_handlers();
+      answer_all_as_workers(false);
       continue;
     }
     if (living() == 0 && asked_.empty()) return;

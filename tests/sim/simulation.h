@@ -43,7 +43,9 @@ class Simulation {
  private:
   // A request whose answer has not come.
   struct Asked {
-    enum class Kind : uint8_t { submit, cancel, await, dead_letters, send, receive, remove };
+    enum class Kind : uint8_t {
+      submit, cancel, await, dead_letters, send, receive, remove, worker
+    };
     Kind kind;
     test::HistoryChecker::Request request = 0;
     core::DeadLettersRequest dead_letters;
@@ -91,6 +93,19 @@ class Simulation {
   uint32_t pick(size_t count) { return static_cast<uint32_t>(random_.up_to(count - 1)); }
   void remember(const storage::EventId& id);
   int64_t now() const { return to_ms(world_.moment().lit); }
+
+  // workers.cc
+  void attach_worker();
+  void answer_as_worker();
+  void answer_for(test::WorkerNumber worker, const storage::EventId& id);
+  void lose_worker();
+  void odd_worker();
+  void answer_all_as_workers(bool calls_only);
+  void heal_workers();
+  bool workers_hold_something() const;
+  std::vector<test::WorkerNumber> attached_workers() const;
+  std::set<std::string> held_by_workers() const;
+  void ask_worker(test::Ticket ticket);
 
   Random random_;
   Plan plan_;

@@ -76,6 +76,13 @@ test::Hooks Witness::hooks() {
     mix(answer.index());
     if (on_reply) on_reply(ticket, answer);
   };
+  hooks.on_dropped = [this](const core::StartAttempt& start) {
+    checker_.attempt_ended(name_of(start.event), start.attempt.value,
+                           test::HistoryChecker::Ended::failed);
+  };
+  hooks.on_taken_away = [this](const core::StartAttempt& start) {
+    complain(name_of(start.event) + ": a worker came back in time and lost its attempt");
+  };
   hooks.on_opened = [this](const Store& store, const std::string& wrong) {
     if (!wrong.empty()) complain(wrong);
     if (on_opened) on_opened(store);

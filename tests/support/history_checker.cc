@@ -147,8 +147,10 @@ void HistoryChecker::attempt_ended(const Id& id, uint32_t attempt, Ended how) {
   if (how == Ended::not_started) running.unseen += 1;
 }
 
-void HistoryChecker::daemon_died() {
-  for (auto& [id, event] : events_) event.running.reset();
+void HistoryChecker::daemon_died(const std::set<Id>& with_workers) {
+  for (auto& [id, event] : events_) {
+    if (!with_workers.contains(id)) event.running.reset();
+  }
 }
 
 // --- what is kept ----------------------------------------------------------------

@@ -71,7 +71,8 @@ class HistoryChecker {
     not_started,  // no handler has seen it
   };
   void attempt_ended(const Id& id, uint32_t attempt, Ended how);
-  void daemon_died();
+  // What workers have goes on.
+  void daemon_died(const std::set<Id>& with_workers = {});
 
   // --- what is kept
   // The event was seen somewhere (in a list, in the store).

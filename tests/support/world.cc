@@ -64,6 +64,8 @@ void World::crash(InFlight in_flight) {
   gate_ = {};
   for (auto& queue : reads_) queue.clear();
   handlers_.clear();
+  attaching_.clear();
+  daemon_gone();
   store_ = nullptr;
   disk_->close();
 }
@@ -90,6 +92,7 @@ bool World::boot(std::optional<Darkness> darkness) {
   if (in_doubt_kept && hooks_.on_durable) hooks_.on_durable(*in_doubt);
   if (hooks_.on_opened) hooks_.on_opened(*store_, wrong);
   lifecycle_->space_measured(free_bytes_);
+  booted_at_ = moment_.now;
   take(lifecycle_->started(moment_));
   return true;
 }
@@ -191,7 +194,10 @@ void World::report(const EventId& id, AttemptNumber attempt, core::Outcome outco
   take(core().attempt_finished(id, attempt, std::move(report), moment_));
 }
 
-void World::tick() { take(core().ticked(moment_)); }
+void World::tick() {
+  give_up_adrift();
+  take(core().ticked(moment_));
+}
 
 void World::tick_if_due() {
   const auto at = core().next_wakeup();
@@ -261,6 +267,7 @@ void World::release(core::Effect effect) {
       match{
           [&](core::Reply& answer) { reply(answer.ticket, std::move(answer.answer)); },
           [&](core::StartAttempt& start) {
+            if (start.worker) return push(std::move(start));
             if (hooks_.on_start) hooks_.on_start(start);
             const EventId id = start.event;
             const bool first =
@@ -268,9 +275,13 @@ void World::release(core::Effect effect) {
             CHECK(first);  // never two attempts of one event at once
           },
           [&](core::StopAttempt& stop) {
+            if (stop.worker) return push(stop);
             auto at = handlers_.find(stop.event);
             if (at == handlers_.end() || at->second.start.attempt != stop.attempt) return;
             at->second.stop_asked = true;
+          },
+          [&](core::CloseWorker& close) {
+            if (WorkerProgram* worker = worker_of(close.worker)) disconnect(*worker);
           },
           [&](core::DropHistory& drop) {
             const std::string cutoff = storage::history_key(drop.cutoff);
@@ -289,6 +300,11 @@ void World::release(core::Effect effect) {
 }
 
 void World::reply(Ticket ticket, core::Answer answer) {
+  if (const auto* attached = std::get_if<core::Attached>(&answer)) worker_attached(*attached);
+  if (auto asked = attaching_.extract(ticket);
+      !asked.empty() && std::holds_alternative<core::Refused>(answer)) {
+    workers_.at(asked.mapped()).attached.reset();
+  }
   if (hooks_.on_reply) hooks_.on_reply(ticket, answer);
   const bool first = answers_.emplace(ticket, std::move(answer)).second;
   CHECK(first);  // a caller is answered once

@@ -48,7 +48,19 @@ struct Handler {
   core::StartAttempt start;
   WallTime started_wall;
   bool stop_asked = false;
+  TimePoint until{};  // of a worker: then its time is over
 };
+
+// A program that attaches as a worker: it outlives the daemon, and keeps to the protocol
+// unless it is told otherwise. What it held goes when it has lost its connection, unless a
+// crash of the daemon was the cause and it may still come back.
+struct WorkerProgram {
+  std::string function;
+  uint32_t concurrency = 1;
+  std::optional<core::WorkerId> attached;  // as it believes
+  std::map<EventId, Handler> held;
+};
+using WorkerNumber = size_t;
 
 // What an observer is told, in the order in which it happens.
 struct Hooks {
@@ -56,6 +68,10 @@ struct Hooks {
   std::function<void(const storage::Batch&)> on_durable;      // a whole commit
   std::function<void(const core::StartAttempt&)> on_start;    // left the gate
   std::function<void(Ticket, const core::Answer&)> on_reply;  // left the gate
+  // A worker drops an attempt without an answer.
+  std::function<void(const core::StartAttempt&)> on_dropped;
+  // A worker came back in time, and was told that an attempt is not its any more.
+  std::function<void(const core::StartAttempt&)> on_taken_away;
   // A start has opened the store and done nothing yet. The sentence is not empty when
   // the disk has lost what was durable, or has what nobody wrote.
   std::function<void(const storage::Store&, const std::string& wrong)> on_opened;
@@ -105,6 +121,18 @@ class World {
   void finish(const EventId& id, core::Outcome outcome);
   // A report of no handler that runs now: an outdated one.
   void report(const EventId& id, AttemptNumber attempt, core::Outcome outcome);
+
+  // --- workers (world_workers.cc)
+  const std::map<WorkerNumber, WorkerProgram>& workers() const { return workers_; }
+  WorkerNumber add_worker(const std::string& function, uint32_t concurrency);
+  Ticket attach(WorkerNumber worker);  // names all it still holds
+  Ticket detach(WorkerNumber worker);
+  void lose(WorkerNumber worker);  // its connection
+  Ticket answer(WorkerNumber worker, const EventId& id, core::Outcome outcome);
+  Ticket heartbeat(WorkerNumber worker, const EventId& id);
+  // Words about an attempt that it need not have.
+  Ticket say(WorkerNumber worker, const EventId& id, AttemptNumber attempt,
+             core::Outcome outcome);
 
   // --- time, drain
   void tick();
@@ -182,6 +210,13 @@ class World {
   void enlighten(const storage::StateRecord& state, const Darkness& darkness);
   void take(core::Step step);
   void release(core::Effect effect);
+  void push(core::StartAttempt start);
+  void push(const core::StopAttempt& stop);
+  void disconnect(WorkerProgram& worker);
+  void worker_attached(const core::Attached& attached);
+  void daemon_gone();
+  void give_up_adrift();
+  WorkerProgram* worker_of(core::WorkerId id);
   void reply(Ticket ticket, core::Answer answer);
   std::function<void()> perform(const Read& read);
   Ticket next_ticket() { return Ticket{++last_ticket_}; }
@@ -215,6 +250,11 @@ class World {
 
   std::map<Ticket, core::Answer> answers_;
   std::map<Ticket, std::optional<storage::EventView>> views_;
+
+  std::map<WorkerNumber, WorkerProgram> workers_;  // no crash of the daemon empties this
+  std::map<Ticket, WorkerNumber> attaching_;
+  uint64_t last_worker_id_ = 0;
+  TimePoint booted_at_;
 };
 
 }  // namespace holdfast::test

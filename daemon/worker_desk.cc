@@ -1,0 +1,131 @@
+#include "daemon/worker_desk.h"
+
+#include <pwd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/api/answers.h"
+#include "daemon/api/errors.h"
+
+namespace holdfast::daemon {
+namespace {
+
+bool is_named(uid_t uid, const std::vector<std::string>& users) {
+  return std::any_of(users.begin(), users.end(), [uid](const std::string& name) {
+    const passwd* user = ::getpwnam(name.c_str());
+    return user != nullptr && user->pw_uid == uid;
+  });
+}
+
+WallTime wall_now() { return from_ms<WallTime>(read_kernel_clocks().wall_ms); }
+
+}  // namespace
+
+std::optional<wire::CallError> WorkerDesk::refuse(SessionId session,
+                                                  const std::string& function) const {
+  if (by_session_.contains(session)) {
+    return api::call_error(api::kResourceConflict,
+                           "this connection is a worker already: one serves one function, so "
+                           "open another");
+  }
+  const Session* from = server_->find(session);
+  const auto& functions = engine_.core().settings().functions;
+  const auto settings = functions.find(function);
+  if (from == nullptr || settings == functions.end()) return std::nullopt;
+  if (is_admin(from->peer()) || is_named(from->peer().uid, settings->second.worker_users)) {
+    return std::nullopt;
+  }
+  return api::call_error(api::kAccessDenied,
+                         "only root, the daemon's own user, and those in worker_users of "
+                         "[functions." + function + "] may attach workers to it");
+}
+
+core::WorkerId WorkerDesk::add(SessionId session) {
+  last_id_ = last_id_.next();
+  const Session* from = server_->find(session);
+  workers_[last_id_] = Worker{session, from->peer(), wall_now(), wall_now(), {}};
+  by_session_[session] = last_id_;
+  return last_id_;
+}
+
+void WorkerDesk::forget(SessionId session) {
+  const auto node = by_session_.extract(session);
+  if (!node.empty()) workers_.erase(node.mapped());
+}
+
+std::optional<core::WorkerId> WorkerDesk::worker_of(SessionId session) const {
+  const auto at = by_session_.find(session);
+  return at == by_session_.end() ? std::nullopt : std::optional{at->second};
+}
+
+void WorkerDesk::heard(SessionId session) {
+  const auto at = by_session_.find(session);
+  if (at != by_session_.end()) workers_.at(at->second).last_seen = wall_now();
+}
+
+void WorkerDesk::session_closed(SessionId session) {
+  const auto worker = worker_of(session);
+  if (!worker) return;
+  forget(session);
+  lost_.push_back(*worker);
+}
+
+void WorkerDesk::tell_of_lost() {
+  for (const core::WorkerId worker : std::exchange(lost_, {})) {
+    engine_.absorb(engine_.core().worker_lost(worker, engine_.moment()));
+  }
+}
+
+// --- pushes ------------------------------------------------------------------
+
+void WorkerDesk::queue(core::WorkerId id, Push push) {
+  const auto at = workers_.find(id);
+  if (at == workers_.end()) return;  // it has gone, and the core knows or is about to
+  if (at->second.pushes.empty()) waiting_.push_back(id);
+  at->second.pushes.push_back(std::move(push));
+}
+
+void WorkerDesk::push(core::StartAttempt&& start) {
+  const core::WorkerId id = *start.worker;
+  queue(id, std::move(start));
+}
+
+void WorkerDesk::push(const core::StopAttempt& stop) { queue(*stop.worker, stop); }
+
+void WorkerDesk::close(const core::CloseWorker& close) {
+  const auto at = workers_.find(close.worker);
+  if (at == workers_.end()) return;
+  if (Session* session = server_->find(at->second.session)) session->close();
+}
+
+void WorkerDesk::send_pushes() {
+  const storage::BoxTag box = engine_.core().ledger().box();
+  for (const core::WorkerId id : std::exchange(waiting_, {})) {
+    const auto at = workers_.find(id);
+    if (at == workers_.end()) continue;
+    const SessionId to = at->second.session;
+    std::deque<Push>& pushes = at->second.pushes;
+    // A push may end the connection, and with it the worker.
+    while (!pushes.empty()) {
+      const Session* session = server_->find(to);
+      if (session == nullptr || session->unsent_bytes() > kPushesUnreadMax) break;
+      std::string bytes;
+      std::visit([&](const auto& push) { api::append_push(bytes, push, box); }, pushes.front());
+      pushes.pop_front();
+      server_->push(to, bytes);
+      if (!workers_.contains(id)) break;
+    }
+    if (workers_.contains(id) && !pushes.empty()) waiting_.push_back(id);
+  }
+}
+
+std::vector<api::WorkerView> WorkerDesk::views() const {
+  std::vector<api::WorkerView> views;
+  for (const auto& [id, worker] : workers_) {
+    views.push_back({id, worker.peer.pid, worker.peer.uid, worker.since, worker.last_seen});
+  }
+  return views;
+}
+
+}  // namespace holdfast::daemon

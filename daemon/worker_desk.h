@@ -1,0 +1,84 @@
+// WorkerDesk: the attached workers' side of the FrontDesk. It knows which connection is
+// which worker, pushes attempts to them, and tells the core of those that have gone.
+//
+//    desk.push(std::move(start));   // kept until the connection takes it
+//    ...
+//    desk.tell_of_lost();           // once per turn, before the engine's
+//    desk.send_pushes();            // and after it, before the server flushes
+//
+// Rule    A push is encoded when at most kPushesUnreadMax wait unread in its connection.
+// Reason  Until then its payload is the running attempt's, which is counted there; a
+//         worker that does not read holds one payload more, and not all it could have.
+//
+// Rule    That a connection has ended is told to the core in a turn of its own.
+// Reason  It ends in the middle of sending, often of the very step that is let out.
+//
+// Ownership  borrows engine and server; destroyed before them. Threads  the loop's.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "daemon/api/status.h"
+#include "daemon/engine.h"
+#include "daemon/server.h"
+
+namespace holdfast::daemon {
+
+inline constexpr size_t kPushesUnreadMax = 64u << 10;
+
+class WorkerDesk {
+ public:
+  explicit WorkerDesk(Engine& engine) : engine_(engine) {}
+
+  void serve(Server& server) { server_ = &server; }
+
+  // Why this connection may not attach; nothing if it may. A function that is not
+  // there is the core's to refuse.
+  std::optional<wire::CallError> refuse(SessionId session, const std::string& function) const;
+
+  // From here on the connection is this worker, until it ends or is forgotten.
+  core::WorkerId add(SessionId session);
+  void forget(SessionId session);
+  std::optional<core::WorkerId> worker_of(SessionId session) const;
+
+  // It has spoken.
+  void heard(SessionId session);
+  void session_closed(SessionId session);
+
+  void push(core::StartAttempt&& start);
+  void push(const core::StopAttempt& stop);
+  void close(const core::CloseWorker& close);
+
+  void tell_of_lost();
+  void send_pushes();
+
+  std::vector<api::WorkerView> views() const;
+
+ private:
+  using Push = std::variant<core::StartAttempt, core::StopAttempt>;
+  struct Worker {
+    SessionId session;
+    uv::Peer peer;
+    WallTime since;
+    WallTime last_seen;
+    std::deque<Push> pushes;
+  };
+
+  void queue(core::WorkerId id, Push push);
+
+  Engine& engine_;
+  Server* server_ = nullptr;
+  std::map<core::WorkerId, Worker> workers_;
+  std::unordered_map<SessionId, core::WorkerId> by_session_;
+  std::vector<core::WorkerId> lost_;
+  std::vector<core::WorkerId> waiting_;  // have pushes
+  core::WorkerId last_id_;
+};
+
+}  // namespace holdfast::daemon
