@@ -57,6 +57,15 @@ inline constexpr std::array kChoices<DeadLettersFull>{
     Named<DeadLettersFull>{"refuse", DeadLettersFull::refuse},
     Named<DeadLettersFull>{"drop_oldest", DeadLettersFull::drop_oldest}};
 
+template <>
+inline constexpr std::array kChoices<CommandMode>{
+    Named<CommandMode>{"per_attempt", CommandMode::per_attempt},
+    Named<CommandMode>{"persistent", CommandMode::persistent}};
+template <>
+inline constexpr std::array kChoices<Framing>{
+    Named<Framing>{"json-lines", Framing::json_lines},
+    Named<Framing>{"length-prefixed", Framing::length_prefixed}};
+
 // --- the lists -------------------------------------------------------------
 
 enum class Applied : uint8_t { by_reload, by_restart };
@@ -125,6 +134,10 @@ inline constexpr std::tuple kFields<QueueSettings>{
 template <>
 inline constexpr std::tuple kFields<FunctionSettings>{
     Field{"command", &FunctionSettings::command, CommandRule{}, by_reload},
+    Field{"mode", &FunctionSettings::mode, Choice<CommandMode>{}, by_reload},
+    Field{"framing", &FunctionSettings::framing, Choice<Framing>{}, by_reload},
+    Field{"recycle_after", &FunctionSettings::recycle_after, FunctionSettings::kRecycleAfter,
+          by_reload},
     Field{"workers", &FunctionSettings::workers, Flag{}, by_reload},
     Field{"worker_users", &FunctionSettings::worker_users, UserNames{}, by_reload},
     Field{"working_directory", &FunctionSettings::working_directory, AbsolutePath{}, by_reload},
@@ -132,6 +145,8 @@ inline constexpr std::tuple kFields<FunctionSettings>{
     Field{"kill_grace", &FunctionSettings::kill_grace, FunctionSettings::kKillGrace, by_reload},
     Field{"concurrency_max", &FunctionSettings::concurrency_max, FunctionSettings::kConcurrency,
           by_reload},
+    Field{"concurrency_min", &FunctionSettings::concurrency_min,
+          FunctionSettings::kConcurrencyMin, by_reload},
     Field{"event_age_max", &FunctionSettings::event_age_max, FunctionSettings::kEventAge,
           by_reload},
     Field{"result_bytes_max", &FunctionSettings::result_bytes_max, FunctionSettings::kResultBytes,

@@ -8,8 +8,8 @@
 //
 // Rule    Of the file descriptors that the process may have, kDescriptorsKept are left to
 //         the database and to the daemon itself. Running attempts get at most half of the
-//         rest, three each, and connections what is left. What does not fit is lowered,
-//         with a warning.
+//         rest, three each; processes of persistent commands a quarter, three each; and
+//         connections what is left. What does not fit is lowered, with a warning.
 // Reason  A database that cannot open a file has failed, and the daemon with it. A client
 //         that connects once too often must not be able to bring that about.
 //

@@ -70,10 +70,23 @@ enum class DeadLettersFull : uint8_t {
   drop_oldest,  // the oldest dead letters are dropped, and counted in `status`
 };
 
+// How `command` serves events.
+enum class CommandMode : uint8_t {
+  per_attempt,  // started anew for each
+  persistent,   // stays up, and is given one after the other
+};
+// How a persistent command is given them: client/PROTOCOL.md, section 7.
+enum class Framing : uint8_t { json_lines, length_prefixed };
+
+// Processes of persistent commands in the whole configuration.
+inline constexpr uint32_t kPersistentProcessesMax = 4096;
+
 struct FunctionSettings {  // [reload], all of it
   static constexpr Range<Duration> kTimeout{100ms, 900s};
   static constexpr Range<Duration> kKillGrace{0s, 60s};
   static constexpr Range<uint32_t> kConcurrency{1, 1024};
+  static constexpr Range<uint32_t> kConcurrencyMin{0, 1024};
+  static constexpr Range<uint32_t> kRecycleAfter{0, 1u << 30};
   static constexpr Range<Duration> kEventAge{60s, 14 * 24h};
   static constexpr Range<uint64_t> kDeadLettersBytes{1u << 20, 1ull << 40};
   static constexpr Range<uint64_t> kResultBytes{1, 6291556};
@@ -109,6 +122,14 @@ struct FunctionSettings {  // [reload], all of it
   // synchronous calls.
   uint32_t concurrency_max = 8;
 
+  // Of a persistent command: processes that are kept up without work, at most
+  // concurrency_max; how events are written to them; after how many of those one is
+  // replaced, 0: never.
+  CommandMode mode = CommandMode::per_attempt;
+  uint32_t concurrency_min = 1;
+  Framing framing = Framing::json_lines;
+  uint32_t recycle_after = 0;
+
   RetrySettings retry = LambdaRetry{};
 
   // An event that would have to wait longer than this since it was accepted ends
@@ -131,6 +152,8 @@ struct FunctionSettings {  // [reload], all of it
 
   // How long an idempotency key is remembered after its event ended.
   Duration idempotency_retention = 24h;
+
+  bool is_persistent() const { return mode == CommandMode::persistent && !command.empty(); }
 
   bool operator==(const FunctionSettings&) const = default;
 };

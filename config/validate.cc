@@ -56,6 +56,30 @@ class Checker {
              "true, if programs attach and serve it");
   }
 
+  void check_pool(const KeyPath& path, const FunctionSettings& function) {
+    if (function.mode != CommandMode::persistent) return;
+    if (function.command.empty()) {
+      complain(path / "mode", "\"persistent\" is about a command, and there is none: set command");
+    }
+    if (function.concurrency_min > function.concurrency_max) {
+      complain(path / "concurrency_min",
+               std::to_string(function.concurrency_min) + " is over concurrency_max, " +
+                   std::to_string(function.concurrency_max));
+    }
+  }
+
+  void check_processes() {
+    uint64_t processes = 0;
+    for (const auto& [name, function] : settings_.functions) {
+      if (function.is_persistent()) processes += function.concurrency_max;
+    }
+    if (processes <= kPersistentProcessesMax) return;
+    complain({std::string{kFunctionsKey}},
+             "persistent commands may have " + std::to_string(processes) +
+                 " processes together, over the most, " + std::to_string(kPersistentProcessesMax) +
+                 ": lower concurrency_max");
+  }
+
   void check_command_bytes(const KeyPath& path, const FunctionSettings& function) {
     const size_t bytes = command_bytes(function);
     if (bytes <= kCommandBytesMax) return;
@@ -225,8 +249,10 @@ std::vector<Complaint> validate(const Settings& settings) {
     checker.check_name(path);
     checker.check_fields(path, function);
     checker.check_handlers(path, function);
+    checker.check_pool(path, function);
     checker.check_command_bytes(path, function);
   }
+  checker.check_processes();
   return std::move(checker).complaints();
 }
 

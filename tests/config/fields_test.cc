@@ -28,10 +28,11 @@ TEST(Fields, ListEveryMemberOfEachStruct) {
   const auto& [q1, q2] = QueueSettings{};
   EXPECT_EQ(kListed<QueueSettings>, count(q1, q2));
 
-  const auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17] =
-      FunctionSettings{};
+  const auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18,
+               f19, f20, f21] = FunctionSettings{};
   EXPECT_EQ(kListed<FunctionSettings>,
-            count(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17));
+            count(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18,
+                  f19, f20, f21));
 }
 
 }  // namespace

@@ -65,6 +65,8 @@ INSTANTIATE_TEST_SUITE_P(
         LimitCase{"function", "timeout", "'100ms'", "'99ms'", "'900s'", "'900001ms'"},
         LimitCase{"function", "kill_grace", "'0s'", "", "'60s'", "'60001ms'"},
         LimitCase{"function", "concurrency_max", "1", "0", "1024", "1025"},
+        LimitCase{"function", "concurrency_min", "0", "-1", "1024", "1025"},
+        LimitCase{"function", "recycle_after", "0", "-1", "1073741824", "1073741825"},
         LimitCase{"function", "event_age_max", "'60s'", "'59999ms'", "'14d'", "'1209600001ms'"},
         LimitCase{"function", "result_bytes_max", "1", "0", "6291556", "6291557"},
         LimitCase{"function", "dead_letters_bytes_max", "'1MiB'", "1048575", "'1TiB'",

@@ -17,8 +17,7 @@ using testing::StartsWith;
 
 TEST(Load, AnEmptyFileIsAllDefaults) { EXPECT_EQ(parse_well(""), Settings{}); }
 
-TEST(Load, EverySettingIsTaken) {
-  const Settings settings = parse_well(R"(
+constexpr const char* kEverySetting = R"(
 [daemon]
 state_directory = "/data/holdfast"
 drain_timeout = "1m"
@@ -44,6 +43,10 @@ bytes_max = "5MiB"
 visibility_timeout = "1h"
 [functions.resize]
 command = ["/bin/resize", "-v"]
+mode = "persistent"
+framing = "length-prefixed"
+recycle_after = 1000
+concurrency_min = 3
 workers = true
 worker_users = ["alice", "bob"]
 working_directory = "/tmp"
@@ -60,7 +63,10 @@ dead_letters_full = "drop_oldest"
 idempotency_retention = "2h"
 [functions.resize.environment]
 MODEL = "small"
-)");
+)";
+
+TEST(Load, EverySettingIsTaken) {
+  const Settings settings = parse_well(kEverySetting);
   Settings expected;
   expected.daemon = {"/data/holdfast", 1min, LogLevel::debug, true};
   expected.socket = {"/run/h.sock", 0600, ""};
@@ -74,6 +80,10 @@ MODEL = "small"
                                   20s,
                                   500ms,
                                   9,
+                                  CommandMode::persistent,
+                                  3,
+                                  Framing::length_prefixed,
+                                  1000,
                                   LambdaRetry{},
                                   1h,
                                   1024,

@@ -47,6 +47,29 @@ TEST(Machine, GivesAttemptsNoMoreThanHalf) {
   EXPECT_EQ(settings, with(300, 100));
 }
 
+TEST(Machine, GivesProcessesOfPersistentCommandsNoMoreThanAQuarter) {
+  const Machine machine{.processors = 1, .descriptors_max = 256 + 1200};
+  Settings settings = with(300, 100);
+  const auto pool = [&](const char* name) -> FunctionSettings& {
+    FunctionSettings& function = settings.functions[name];
+    function.command = {"/bin/true"};
+    function.mode = CommandMode::persistent;
+    return function;
+  };
+  pool("a").concurrency_max = 75;
+  pool("b").concurrency_max = 25;
+  EXPECT_THAT(fit(settings, machine), IsEmpty());
+  pool("a").concurrency_max = 300;
+  pool("a").concurrency_min = 300;
+  pool("b").concurrency_max = 100;
+  EXPECT_THAT(fit(settings, machine),
+              ElementsAre(HasSubstr("functions.a.concurrency_max: lowered to 75"),
+                          HasSubstr("functions.b.concurrency_max: lowered to 25")));
+  EXPECT_EQ(pool("a").concurrency_min, 75u);
+  settings.limits.connections_max = 1024;
+  EXPECT_THAT(fit(settings, machine), ElementsAre(HasSubstr("connections_max: lowered to 600")));
+}
+
 TEST(Machine, LeavesOneOfEachEvenWhereThereIsNoRoom) {
   Settings settings = with(1024, 0);
   EXPECT_EQ(fit(settings, {.processors = 0, .descriptors_max = 64}).size(), 2u);

@@ -22,7 +22,11 @@ class Invention {
     each_section([&](const auto& section) { fill(settings.*section.member); });
     for (uint64_t n = random_.up_to(3); n > 0; --n) fill(settings.queues[name()]);
     for (const auto& [name, unused] : settings.queues) queues_.push_back(name);
-    for (uint64_t n = random_.up_to(3); n > 0; --n) fill(settings.functions[name()]);
+    for (uint64_t n = random_.up_to(3); n > 0; --n) {
+      FunctionSettings& function = settings.functions[name()];
+      fill(function);
+      function.concurrency_min = std::min(function.concurrency_min, function.concurrency_max);
+    }
     return settings;
   }
 
@@ -165,12 +169,16 @@ visibility_timeout = "30s"
 
 [functions.resize]
 command = ["/bin/resize", "-v"]
+mode = "per_attempt"
+framing = "json-lines"
+recycle_after = 0
 workers = false
 worker_users = []
 working_directory = "/"
 timeout = "3s"
 kill_grace = "2s"
 concurrency_max = 8
+concurrency_min = 1
 event_age_max = "6h"
 result_bytes_max = "256KiB"
 on_success = ""

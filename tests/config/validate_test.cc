@@ -36,6 +36,38 @@ TEST(Validate, TheDefaultsAreGood) {
   EXPECT_THAT(complaints_about(with_function()), IsEmpty());
 }
 
+TEST(Validate, APersistentCommandNeedsOneAndAPoolThatFits) {
+  FunctionSettings function = function_of();
+  function.mode = CommandMode::persistent;
+  function.concurrency_max = 4;
+  function.concurrency_min = 4;
+  EXPECT_THAT(complaints_about(with_function(function)), IsEmpty());
+  function.concurrency_min = 5;
+  EXPECT_THAT(complaints_about(with_function(function)),
+              ElementsAre(HasSubstr("concurrency_min: 5 is over concurrency_max, 4")));
+  function.mode = CommandMode::per_attempt;  // then it says nothing
+  EXPECT_THAT(complaints_about(with_function(function)), IsEmpty());
+  function = function_of({});
+  function.workers = true;
+  function.mode = CommandMode::persistent;
+  EXPECT_THAT(complaints_about(with_function(function)),
+              ElementsAre(HasSubstr("mode: \"persistent\" is about a command")));
+}
+
+TEST(Validate, PersistentProcessesAreBoundedTogether) {
+  Settings settings;
+  for (int n = 0; n < 4; ++n) {
+    FunctionSettings& function = settings.functions["f" + std::to_string(n)];
+    function = function_of();
+    function.mode = CommandMode::persistent;
+    function.concurrency_max = 1024;
+  }
+  EXPECT_THAT(complaints_about(settings), IsEmpty());
+  settings.functions["g"] = settings.functions["f0"];
+  settings.functions["g"].concurrency_max = 1;
+  EXPECT_THAT(complaints_about(settings), ElementsAre(HasSubstr("may have 4097 processes")));
+}
+
 struct NameCase {
   std::string name;
   bool good;
