@@ -1,106 +1,53 @@
 #include "daemon/attempt_process.h"
 
-#include <fcntl.h>
-#include <sys/ioctl.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 
 #include "storage/base/check.h"
-#include "storage/limits.h"
 
 namespace holdfast::daemon {
-namespace {
 
-using spawner::Fd;
-
-struct PipeEnds {
-  Fd read;
-  Fd write;
-};
-
-Result<PipeEnds> make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return Error{Errc::full, std::strerror(errno)};
-  return PipeEnds{Fd{ends[0]}, Fd{ends[1]}};
-}
-
-// Takes out what is in the pipe now and no more: a process that escaped its group may
-// hold the other end open, and write, for ever.
-template <class Take>
-void drain(int fd, Take take) {
-  int left_bytes = 0;
-  if (::ioctl(fd, FIONREAD, &left_bytes) != 0) return;
-  char piece[16u << 10];
-  while (left_bytes > 0) {
-    const size_t wanted = std::min(sizeof piece, static_cast<size_t>(left_bytes));
-    const ssize_t count = ::read(fd, piece, wanted);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return;
-    take(std::string_view{piece, static_cast<size_t>(count)});
-    left_bytes -= static_cast<int>(count);
-  }
-}
-
-}  // namespace
-
-AttemptProcess::AttemptProcess(uv::Loop& loop, const AttemptStart& start, SendSignal send_signal)
+AttemptProcess::AttemptProcess(uv::Loop& loop, SpawnerLink& link, const AttemptStart& start,
+                               HandlerPipes pipes, OnOver on_over)
     : result_bytes_max_(start.result_bytes_max),
       timeout_(start.timeout),
       kill_grace_(start.kill_grace),
-      send_signal_(std::move(send_signal)),
-      timer_(loop, [this] { time_is_up(); }) {}
+      link_(link),
+      handle_(link.new_handle()),
+      program_(start.argv.front()),
+      on_over_(std::move(on_over)),
+      timer_(loop, [this] { time_is_up(); }),
+      pipes_(std::move(pipes)) {}
 
-Result<AttemptProcess::Pipe> AttemptProcess::adopt(uv::Loop& loop, Fd fd) {
-  const int number = fd.number();
-  Result<std::unique_ptr<uv::Stream>> stream = uv::Stream::adopt(loop, fd.release());
-  if (!stream) return stream.error();
-  return Pipe{std::move(*stream), number};
-}
-
-Result<AttemptProcess::Opened> AttemptProcess::open(uv::Loop& loop, const AttemptStart& start,
-                                                    SendSignal send_signal) {
-  Result<PipeEnds> input = make_pipe();
-  if (!input) return input.error();
-  Result<PipeEnds> output = make_pipe();
-  if (!output) return output.error();
-  Result<PipeEnds> log = make_pipe();
-  if (!log) return log.error();
-
-  Result<Pipe> feeding = adopt(loop, std::move(input->write));
-  if (!feeding) return feeding.error();
-  Result<Pipe> collecting = adopt(loop, std::move(output->read));
-  if (!collecting) return collecting.error();
-  Result<Pipe> logging = adopt(loop, std::move(log->read));
-  if (!logging) return logging.error();
-
-  Opened opened;
-  opened.process.reset(new AttemptProcess{loop, start, std::move(send_signal)});
-  opened.handler_fds.push_back(std::move(input->read));
-  opened.handler_fds.push_back(std::move(output->write));
-  opened.handler_fds.push_back(std::move(log->write));
-
-  AttemptProcess* process = opened.process.get();
-  process->input_ = std::move(*feeding);
-  process->output_ = std::move(*collecting);
-  process->log_ = std::move(*logging);
-  process->output_.stream->read_start(
-      [process](std::string_view bytes) { process->take_output(bytes); }, [](bool) {});
-  process->log_.stream->read_start([process](std::string_view bytes) { process->take_log(bytes); },
-                                   [](bool) {});
-  process->feed(start.payload);
-  process->timer_.arm(start.timeout);
-  return opened;
+Result<std::unique_ptr<AttemptProcess>> AttemptProcess::start(uv::Loop& loop, SpawnerLink& link,
+                                                              AttemptStart start, OnOver on_over) {
+  CHECK(!start.argv.empty());
+  Result<HandlerPipes::Opened> opened = HandlerPipes::open(loop);
+  if (!opened) return opened.error();
+  std::unique_ptr<AttemptProcess> process{
+      new AttemptProcess{loop, link, start, std::move(opened->pipes), std::move(on_over)}};
+  const Result<> sent =
+      link.start({process->handle_, std::move(start.argv), std::move(start.environment),
+                  std::move(start.working_directory)},
+                 std::move(opened->handler_fds), *process);
+  if (!sent) return sent.error();
+  AttemptProcess* running = process.get();
+  running->pipes_.output.stream->read_start(
+      [running](std::string_view bytes) { running->take_output(bytes); }, [](bool) {});
+  running->pipes_.log.stream->read_start(
+      [running](std::string_view bytes) { append_log_tail(running->log_tail_, bytes); },
+      [](bool) {});
+  running->feed(std::move(start.payload));
+  running->timer_.arm(start.timeout);
+  return process;
 }
 
 // A handler need not read its payload: then the pipe breaks, and nothing is wrong.
 void AttemptProcess::feed(std::shared_ptr<const std::string> payload) {
   CHECK(payload != nullptr);
   payload_bytes_ = payload->size();
-  input_.stream->write_shared(std::move(payload));
-  input_.stream->close_after_writes();
+  pipes_.input.stream->write_shared(std::move(payload));
+  pipes_.input.stream->close_after_writes();
 }
 
 void AttemptProcess::stop() { end_because(core::Stopped{}); }
@@ -110,12 +57,12 @@ void AttemptProcess::end_because(core::Outcome verdict) {
   verdict_ = std::move(verdict);
   if (over_) return;
   timer_.arm(kill_grace_);
-  send_signal_(SIGTERM);
+  link_.kill(handle_, SIGTERM);
 }
 
 void AttemptProcess::time_is_up() {
   if (verdict_) {
-    send_signal_(SIGKILL);
+    link_.kill(handle_, SIGKILL);
   } else {
     end_because(core::TimedOut{timeout_});
   }
@@ -145,22 +92,16 @@ void AttemptProcess::make_room(size_t result_bytes) {
   result_.swap(larger);
 }
 
-void AttemptProcess::take_log(std::string_view bytes) {
-  log_tail_ += bytes;
-  if (log_tail_.size() > storage::kLogTailBytesMax) {
-    log_tail_.erase(0, log_tail_.size() - storage::kLogTailBytesMax);
-  }
-}
-
-core::AttemptReport AttemptProcess::ended(const spawner::Ended& ended) {
+void AttemptProcess::process_ended(const spawner::Ended& ended) {
   over_ = true;
   timer_.disarm();
-  output_.stream->read_stop();
-  log_.stream->read_stop();
-  drain(output_.fd, [this](std::string_view bytes) { take_output(bytes); });
-  drain(log_.fd, [this](std::string_view bytes) { take_log(bytes); });
+  pipes_.output.stream->read_stop();
+  pipes_.log.stream->read_stop();
+  pipes_.output.drain([this](std::string_view bytes) { take_output(bytes); });
+  pipes_.log.drain([this](std::string_view bytes) { append_log_tail(log_tail_, bytes); });
   core::Outcome outcome = outcome_of(ended);
-  return {std::move(outcome), std::move(log_tail_)};
+  const OnOver on_over = std::move(on_over_);
+  on_over({std::move(outcome), std::move(log_tail_)});
 }
 
 core::Outcome AttemptProcess::outcome_of(const spawner::Ended& ended) {
@@ -174,15 +115,17 @@ core::Outcome AttemptProcess::outcome_of(const spawner::Ended& ended) {
   return core::Exited{ended.code};
 }
 
-core::AttemptReport AttemptProcess::never_started(core::CannotStart reason) {
+void AttemptProcess::process_cannot_start(const std::string& reason) {
   over_ = true;
   timer_.disarm();
-  if (verdict_) return {std::move(*verdict_), {}};
-  return {std::move(reason), {}};
+  core::Outcome outcome = core::CannotStart{program_, reason};
+  if (verdict_) outcome = std::move(*verdict_);
+  const OnOver on_over = std::move(on_over_);
+  on_over({std::move(outcome), {}});
 }
 
 uint64_t AttemptProcess::memory_bytes() const {
-  const uint64_t unfed = input_.stream->bytes_unwritten() > 0 ? payload_bytes_ : 0;
+  const uint64_t unfed = pipes_.input.stream->bytes_unwritten() > 0 ? payload_bytes_ : 0;
   return unfed + result_.capacity() + log_tail_.capacity();
 }
 

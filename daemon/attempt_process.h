@@ -2,10 +2,8 @@
 // collects the output within its bound, keeps the end of standard error, watches the
 // time, and says in the end how the attempt went.
 //
-//    Result<AttemptProcess::Opened> opened = AttemptProcess::open(loop, start, send_signal);
-//    spawn(std::move(opened->handler_fds));
-//    ...
-//    report(opened->process->ended(ended));
+//    Result<std::unique_ptr<AttemptProcess>> process =
+//        AttemptProcess::start(loop, link, std::move(start), on_over);
 //
 // Rule    The first reason to end an attempt is its outcome, whatever the handler's exit
 //         status says after: stopped, timed out, or too much output.
@@ -26,9 +24,8 @@
 #include <vector>
 
 #include "daemon/core/outcome.h"
-#include "daemon/spawner/fd.h"
-#include "daemon/spawner/protocol.h"
-#include "daemon/uv/stream.h"
+#include "daemon/handler_pipes.h"
+#include "daemon/spawner_link.h"
 #include "daemon/uv/timer.h"
 #include "storage/base/result.h"
 #include "storage/base/time.h"
@@ -46,17 +43,15 @@ struct AttemptStart {
   Duration kill_grace;  // from SIGTERM to SIGKILL
 };
 
-class AttemptProcess {
+class AttemptProcess : public SpawnedProcess {
  public:
-  // A signal for the whole process group.
-  using SendSignal = std::function<void(int signal)>;
+  // Once, from the loop, when nothing of the process group lives any more; it may destroy
+  // the process.
+  using OnOver = std::function<void(core::AttemptReport report)>;
 
-  struct Opened {
-    std::unique_ptr<AttemptProcess> process;
-    std::vector<spawner::Fd> handler_fds;  // standard input, output, error
-  };
-  // The time runs from here.
-  static Result<Opened> open(uv::Loop& loop, const AttemptStart& start, SendSignal send_signal);
+  // The time runs from here. The error is a reason why it cannot start.
+  static Result<std::unique_ptr<AttemptProcess>> start(uv::Loop& loop, SpawnerLink& link,
+                                                       AttemptStart start, OnOver on_over);
 
   AttemptProcess(const AttemptProcess&) = delete;
   AttemptProcess& operator=(const AttemptProcess&) = delete;
@@ -64,38 +59,31 @@ class AttemptProcess {
   // SIGTERM, then SIGKILL. Nothing if the attempt is being ended already.
   void stop();
 
-  // The last call is one of these two.
-  core::AttemptReport ended(const spawner::Ended& ended);
-  core::AttemptReport never_started(core::CannotStart reason);
-
   // Payload not yet fed, and room for what the handler has written: never more than it
   // may write.
   uint64_t memory_bytes() const;
 
  private:
-  struct Pipe {
-    std::unique_ptr<uv::Stream> stream;
-    int fd = -1;  // the stream's
-  };
-
-  AttemptProcess(uv::Loop& loop, const AttemptStart& start, SendSignal send_signal);
-  static Result<Pipe> adopt(uv::Loop& loop, spawner::Fd fd);
+  AttemptProcess(uv::Loop& loop, SpawnerLink& link, const AttemptStart& start,
+                 HandlerPipes pipes, OnOver on_over);
+  void process_ended(const spawner::Ended& ended) override;
+  void process_cannot_start(const std::string& reason) override;
   void feed(std::shared_ptr<const std::string> payload);
   void end_because(core::Outcome verdict);
   void time_is_up();
   void take_output(std::string_view bytes);
   void make_room(size_t result_bytes);
-  void take_log(std::string_view bytes);
   core::Outcome outcome_of(const spawner::Ended& ended);
 
   const uint64_t result_bytes_max_;
   const Duration timeout_;
   const Duration kill_grace_;
-  const SendSignal send_signal_;
+  SpawnerLink& link_;
+  const uint64_t handle_;  // the link's
+  const std::string program_;
+  OnOver on_over_;
   uv::Timer timer_;  // the deadline; then the end of the grace
-  Pipe input_;
-  Pipe output_;
-  Pipe log_;
+  HandlerPipes pipes_;
   uint64_t payload_bytes_ = 0;
   std::string result_;
   std::string log_tail_;

@@ -52,7 +52,7 @@ void DamagedDesk::handle(const Caller& caller, api::Call&& call) {
             ask(caller, ask_dead_letter(store_, ledger(), msgid, get.event));
           },
           [&](const api::ListFunctions&) {
-            api::append_functions(bytes, msgid, core_, {});
+            api::append_functions(bytes, msgid, core_, {}, {});
             send(caller, bytes);
           },
           [&](const api::ListQueues&) {

@@ -57,23 +57,9 @@ void FrontDesk::handle(const Caller& caller, api::Call&& call) {
             engine_.absorb(core.message_deleted(admit(caller), erase.receipt, now));
           },
           [&](api::AttachWorker& wanted) { attach(caller, std::move(wanted)); },
-          [&](api::AnswerAttempt& answer) {
-            if (const auto from = worker(caller)) {
-              engine_.absorb(core.attempt_answered(admit(caller), *from, answer.event,
-                                                   answer.attempt, std::move(answer.report), now));
-            }
-          },
-          [&](const api::HeartbeatAttempt& beat) {
-            if (const auto from = worker(caller)) {
-              engine_.absorb(
-                  core.attempt_heartbeat(admit(caller), *from, beat.event, beat.attempt, now));
-            }
-          },
-          [&](const api::DetachWorker&) {
-            if (const auto from = worker(caller)) {
-              engine_.absorb(core.worker_detached(admit(caller), *from, now));
-            }
-          },
+          [&](api::AnswerAttempt& answer) { answer_attempt(caller, std::move(answer), now); },
+          [&](const api::HeartbeatAttempt& beat) { move_deadline(caller, beat, now); },
+          [&](const api::DetachWorker&) { detach(caller, now); },
           [&](const api::ListEvents& list) {
             ask(caller, ask_event_list(engine_.store(), ledger(), caller.msgid, list));
           },
@@ -87,7 +73,7 @@ void FrontDesk::handle(const Caller& caller, api::Call&& call) {
             ask(caller, ask_payload(engine_.store(), ledger(), caller.msgid, get.event));
           },
           [&](const api::ListFunctions&) {
-            api::append_functions(bytes, caller.msgid, core, workers_.views());
+            api::append_functions(bytes, caller.msgid, core, workers_.views(), report_().pools);
             send_when_durable(caller, std::move(bytes));
           },
           [&](const api::ListQueues&) {
@@ -100,6 +86,27 @@ void FrontDesk::handle(const Caller& caller, api::Call&& call) {
           },
       },
       call);
+}
+
+void FrontDesk::answer_attempt(const Caller& caller, api::AnswerAttempt&& answer,
+                               const Moment& now) {
+  const auto from = worker(caller);
+  if (!from) return;
+  engine_.absorb(engine_.core().attempt_answered(admit(caller), *from, answer.event,
+                                                 answer.attempt, std::move(answer.report), now));
+}
+
+void FrontDesk::move_deadline(const Caller& caller, const api::HeartbeatAttempt& beat,
+                              const Moment& now) {
+  const auto from = worker(caller);
+  if (!from) return;
+  engine_.absorb(engine_.core().attempt_heartbeat(admit(caller), *from, beat.event, beat.attempt,
+                                                  now));
+}
+
+void FrontDesk::detach(const Caller& caller, const Moment& now) {
+  const auto from = worker(caller);
+  if (from) engine_.absorb(engine_.core().worker_detached(admit(caller), *from, now));
 }
 
 void FrontDesk::attach(const Caller& caller, api::AttachWorker&& attach) {

@@ -42,6 +42,9 @@ class FrontDesk final : public Desk {
  private:
   void handle(const Caller& caller, api::Call&& call) override;
   void attach(const Caller& caller, api::AttachWorker&& attach);
+  void answer_attempt(const Caller& caller, api::AnswerAttempt&& answer, const Moment& now);
+  void move_deadline(const Caller& caller, const api::HeartbeatAttempt& beat, const Moment& now);
+  void detach(const Caller& caller, const Moment& now);
   // The worker that this connection is; if it is none, the caller is told.
   std::optional<core::WorkerId> worker(const Caller& caller);
   core::Ticket admit(const Caller& caller);

@@ -49,22 +49,31 @@ Service::Service(ServiceParts parts)
                   desk_, [this](core::StartAttempt&& start) { start_attempt(std::move(start)); },
                   [this](const core::StopAttempt& stop) {
                     if (stop.worker) return desk_.workers().push(stop);
+                    persistent_.stop(stop.event);
                     const auto at = handles_.find(stop.event.seq);
                     if (at != handles_.end()) runner_.stop(at->second);
                   },
                   [this](const Error& error) { storage_failed(error); })),
       desk_(engine_, [this] { return report(); }),
-      runner_(
-          loop_, parts.spawner_fd,
-          [this](uint64_t handle, core::AttemptReport attempt_report) {
-            attempt_finished(handle, std::move(attempt_report));
-          },
-          [this] {
-            spdlog::critical("the process that owns the handlers is gone; stopping, so that the "
-                             "next start settles what ran");
-            exit_code_ = ExitCode::spawner_lost;
-            loop_.stop();
-          }),
+      link_(loop_, parts.spawner_fd,
+            [this] {
+              spdlog::critical("the process that owns the handlers is gone; stopping, so that the "
+                               "next start settles what ran");
+              exit_code_ = ExitCode::spawner_lost;
+              loop_.stop();
+            }),
+      runner_(loop_, link_,
+              [this](uint64_t handle, core::AttemptReport attempt_report) {
+                attempt_finished(handle, std::move(attempt_report));
+              }),
+      persistent_(loop_, link_, core_.ledger().box(),
+                  {[this](const core::StartAttempt& start, core::AttemptReport&& attempt_report) {
+                     report_outcome(start.event, start.attempt, std::move(attempt_report));
+                   },
+                   [this](const std::string& function, const std::string& why) {
+                     command_broken(function, why);
+                   },
+                   [this](const std::string& function) { command_mended(function); }}),
       before_blocking_(loop_, [this] { turn_over(); }),
       second_(loop_, [this] { each_second(); }),
       drain_timeout_(loop_,
@@ -100,6 +109,7 @@ Result<ExitCode> Service::run() {
   spdlog::info("ready on {}: {} functions, {} interrupted attempts to run again, started in {} ms",
                settings_.socket.path, settings_.functions.size(), recovered.interrupted_events,
                recovery_duration_.count());
+  persistent_.configure(settings_);
   crash_point("before_serving");
   notify_ready();
   each_second();
@@ -120,12 +130,18 @@ void Service::turn_over() {
   stop_if_drained();
 }
 
-uint64_t Service::memory_bytes() const { return server_->memory_bytes() + runner_.memory_bytes(); }
+uint64_t Service::memory_bytes() const {
+  return server_->memory_bytes() + runner_.memory_bytes() + persistent_.memory_bytes();
+}
 
 void Service::start_attempt(core::StartAttempt&& start) {
   if (start.worker) {
     if (start.caller) desk_.call_started(*start.caller, start.payload->size());
     return desk_.workers().push(std::move(start));
+  }
+  if (start.settings->mode == config::CommandMode::persistent) {
+    if (start.caller) desk_.call_started(*start.caller, start.payload->size());
+    return persistent_.start(std::move(start));
   }
   const uint64_t handle = next_handle_++;
   attempts_.emplace(handle, Attempt{start.event, start.attempt});
@@ -146,11 +162,25 @@ void Service::start_attempt(core::StartAttempt&& start) {
 void Service::attempt_finished(uint64_t handle, core::AttemptReport&& attempt_report) {
   auto node = attempts_.extract(handle);
   CHECK(!node.empty());
-  crash_point("before_outcome");
   const Attempt& attempt = node.mapped();
   handles_.erase(attempt.event.seq);
-  engine_.absorb(core_.attempt_finished(attempt.event, attempt.attempt, std::move(attempt_report),
-                                        engine_.moment()));
+  report_outcome(attempt.event, attempt.attempt, std::move(attempt_report));
+}
+
+void Service::report_outcome(const core::EventId& event, core::AttemptNumber attempt,
+                             core::AttemptReport&& report) {
+  crash_point("before_outcome");
+  engine_.absorb(core_.attempt_finished(event, attempt, std::move(report), engine_.moment()));
+}
+
+void Service::command_broken(const std::string& function, const std::string& why) {
+  spdlog::error("the persistent command of {} does not start, its events wait: {}", function, why);
+  engine_.absorb(core_.command_broken(function, why, engine_.moment()));
+}
+
+void Service::command_mended(const std::string& function) {
+  spdlog::info("the persistent command of {} starts again", function);
+  engine_.absorb(core_.command_mended(function, engine_.moment()));
 }
 
 void Service::each_second() {
@@ -214,6 +244,7 @@ void Service::drain() {
 
 void Service::stop_if_drained() {
   if (!core_.draining() || !core_.idle() || !engine_.settled()) return;
+  if (!persistent_.empty()) return persistent_.close();
   crash_point("drained");
   server_->flush_touched();
   if (!server_->all_sent() && !last_replies_given_up_) {
@@ -251,6 +282,7 @@ void Service::reload() {
   set_log_level(settings_.daemon.log_level);
   server_->set_limits(settings_.limits);
   engine_.absorb(core_.settings_changed(settings_, engine_.moment()));
+  persistent_.configure(settings_);
   crash_point("in_reload");
   for (const std::string& warning : config::warnings(settings_)) spdlog::warn("{}", warning);
   spdlog::info("reloaded: {} functions", settings_.functions.size());
@@ -282,6 +314,8 @@ api::StatusReport Service::report() {
   report.last_sync = engine_.last_sync();
   report.memory_bytes = memory_bytes();
   report.recovery_duration = recovery_duration_;
+  const WallTime wall = from_ms<WallTime>(read_kernel_clocks().wall_ms);
+  report.pools = persistent_.views(wall);
   report.wal_audit = store_.open_report().audit.sentence;
   return report;
 }

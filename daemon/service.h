@@ -19,6 +19,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/front_desk.h"
 #include "daemon/memory_relief.h"
+#include "daemon/persistent_handlers.h"
 #include "daemon/runner.h"
 #include "daemon/server.h"
 #include "daemon/uv/prepare.h"
@@ -51,6 +52,10 @@ class Service {
 
  private:
   void start_attempt(core::StartAttempt&& start);
+  void report_outcome(const core::EventId& event, core::AttemptNumber attempt,
+                      core::AttemptReport&& report);
+  void command_broken(const std::string& function, const std::string& why);
+  void command_mended(const std::string& function);
   void attempt_finished(uint64_t handle, core::AttemptReport&& report);
   void turn_over();
   void each_second();
@@ -72,7 +77,9 @@ class Service {
 
   Engine engine_;
   FrontDesk desk_;
+  SpawnerLink link_;
   Runner runner_;
+  PersistentHandlers persistent_;
   std::unique_ptr<Server> server_;
   std::optional<MemoryRelief> relief_;
   uv::Prepare before_blocking_;

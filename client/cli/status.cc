@@ -40,15 +40,25 @@ void show_summary(const msgpack::object& status) {
   print(fields.text());
 }
 
+// "2 busy, 1 idle of 8"; why it is broken stands in `status --check`.
+std::string pool_text(const msgpack::object& pool) {
+  if (wire::find(pool, "Broken") != nullptr) return "BROKEN";
+  std::string text = number_field(pool, "Busy") + " busy, " + number_field(pool, "Idle") + " idle";
+  if (number_of(pool, "Starting") > 0) text += ", " + number_field(pool, "Starting") + " starting";
+  return text + " of " + number_field(pool, "Max");
+}
+
 void show_status(const msgpack::object& status) {
   show_summary(status);
-  Table functions{{"FUNCTION", "BACKLOG", "OLDEST S", "RUNNING", "WORKERS", "SUCCEEDED", "FAILED",
+  Table functions{{"FUNCTION", "BACKLOG", "OLDEST S", "RUNNING", "WORKERS", "POOL", "SUCCEEDED", "FAILED",
                    "DEAD LETTERS", "BYTES", "DROPPED"}};
   for (const msgpack::object* row : rows_of(status, "Functions")) {
+    const msgpack::object* pool = wire::find(*row, "Pool");
     const std::string note = is_true(*row, "Configured") ? "" : " (not configured)";
     functions.add({text_field(*row, "FunctionName") + note, number_field(*row, "Backlog"),
                    number_field(*row, "OldestAgeSeconds"), number_field(*row, "Running"),
-                   number_field(*row, "Workers"), number_field(*row, "Succeeded"),
+                   number_field(*row, "Workers"), pool == nullptr ? "-" : pool_text(*pool),
+                   number_field(*row, "Succeeded"),
                    number_field(*row, "Failed"), number_field(*row, "DeadLetters"),
                    bytes_field(*row, "DeadLettersBytes"),
                    number_field(*row, "DeadLettersDropped")});

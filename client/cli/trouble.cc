@@ -1,6 +1,7 @@
 #include "client/cli/trouble.h"
 
 #include "client/cli/output.h"
+#include "client/wire/message.h"
 
 namespace holdfast::cli {
 namespace {
@@ -21,6 +22,11 @@ void look_at_function(const msgpack::object& function, std::vector<std::string>&
     trouble.push_back("function " + name + " is not configured, but " +
                       number_field(function, "Backlog") +
                       " events wait for it: configure it again, or cancel them");
+  }
+  const msgpack::object* pool = wire::find(function, "Pool");
+  if (pool != nullptr && wire::find(*pool, "Broken") != nullptr) {
+    trouble.push_back("the command of function " + name +
+                      " does not start: " + text_field(*pool, "Broken"));
   }
   const std::string full = fullness(function, "DeadLettersBytes", "DeadLettersBytesMax");
   if (!full.empty()) {

@@ -110,6 +110,12 @@ ArrayWriter::~ArrayWriter() {
   fill_in(out_, count_at_, elements_, 4);
 }
 
+ArrayWriter& ArrayWriter::number(int64_t value) {
+  append_int(out_, value);
+  ++elements_;
+  return *this;
+}
+
 ArrayWriter& ArrayWriter::text(std::string_view value) {
   ++elements_;
   append_str(out_, value);

@@ -84,6 +84,7 @@ class ArrayWriter {
   ArrayWriter& operator=(const ArrayWriter&) = delete;
 
   ArrayWriter& text(std::string_view value);
+  ArrayWriter& number(int64_t value);
   MapWriter map();
 
   size_t size() const { return elements_; }

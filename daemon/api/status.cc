@@ -54,7 +54,7 @@ void add_function(wire::MapWriter& map, const core::Function& function,
 
 void add_kinds(wire::MapWriter& map, const config::FunctionSettings& settings) {
   wire::ArrayWriter kinds = map.array("Kinds");
-  if (!settings.command.empty()) kinds.text("command");
+  if (!settings.command.empty()) kinds.text(settings.is_persistent() ? "persistent" : "command");
   if (settings.workers) kinds.text("worker");
 }
 
@@ -76,7 +76,28 @@ void add_workers(wire::MapWriter& map, const core::Function& function,
   }
 }
 
-void add_functions(wire::MapWriter& map, const core::Lifecycle& core, const Moment& moment) {
+void add_pool(wire::MapWriter& map, const core::Function& function, const std::string& name,
+              std::span<const PoolView> views) {
+  const auto view = std::find_if(views.begin(), views.end(),
+                                 [&](const PoolView& one) { return one.function == name; });
+  if (view == views.end()) return;
+  wire::MapWriter pool = map.map("Pool");
+  pool.count("Min", view->processes_min)
+      .count("Max", view->processes_max)
+      .count("Starting", view->starting)
+      .count("Idle", view->idle)
+      .count("Busy", view->busy)
+      .count("Ending", view->ending)
+      .count("Started", view->started)
+      .count("Served", view->served);
+  if (!function.broken.empty()) pool.text("Broken", mended(function.broken));
+  if (view->probe_at) pool.number("ProbeAt", to_ms(*view->probe_at));
+  wire::ArrayWriter pids = pool.array("Pids");
+  for (const int pid : view->pids) pids.number(pid);
+}
+
+void add_functions(wire::MapWriter& map, const core::Lifecycle& core, const Moment& moment,
+                   std::span<const PoolView> pools) {
   wire::ArrayWriter functions = map.array("Functions");
   for (const auto& [id, function] : core.backlog().functions()) {
     const storage::FunctionRecord& record = core.ledger().function(id);
@@ -92,6 +113,7 @@ void add_functions(wire::MapWriter& map, const core::Lifecycle& core, const Mome
       row.count("DeadLettersBytesMax", function.settings->dead_letters_bytes_max);
       add_kinds(row, *function.settings);
       if (function.settings->workers) row.count("Workers", core.workers().attached(id));
+      add_pool(row, function, record.name, pools);
     }
     row.count("DeadLettersDropped", record.dead_letters_dropped)
         .count("Succeeded", record.succeeded)
@@ -139,7 +161,7 @@ void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
       .text("State", state_word(report, core))
       .number("StartedAt", to_ms(report.started_wall))
       .number("Now", to_ms(moment.wall));
-  add_functions(map, core, moment);
+  add_functions(map, core, moment, report.pools);
   add_queues(map, core);
   map.count("AttemptsRunning", core.attempts_running())
       .count("AttemptsRunningMax", core.attempts_running_max())
@@ -172,7 +194,7 @@ void append_status(std::string& out, uint32_t msgid, const StatusReport& report,
 }
 
 void append_functions(std::string& out, uint32_t msgid, const core::Lifecycle& core,
-                      std::span<const WorkerView> workers) {
+                      std::span<const WorkerView> workers, std::span<const PoolView> pools) {
   size_t commands_bytes = 0;
   wire::ReplyWriter reply{out, msgid};
   wire::MapWriter map = reply.map();
@@ -189,6 +211,7 @@ void append_functions(std::string& out, uint32_t msgid, const core::Lifecycle& c
         .count("Retries", core::retries(settings.retry));
     add_kinds(row, settings);
     if (settings.workers) add_workers(row, function, core.workers(), workers);
+    add_pool(row, function, record.name, pools);
     for (const std::string& argument : settings.command) commands_bytes += argument.size();
     if (commands_bytes > kCommandsBytesMax) continue;
     wire::ArrayWriter command = row.array("Command");

@@ -136,7 +136,7 @@ void Lifecycle::start(Step& step, Function& function, Running running, const Mom
   running.started_in = step.seq;
   const std::optional<WorkerId> worker =
       running.settings->workers ? workers_.pick(function.id) : std::nullopt;
-  CHECK(worker || !running.settings->command.empty());
+  CHECK(worker || function.has_command());
   running.with_worker = worker.has_value();
   const WallTime deadline = moment.wall + running.settings->timeout;
   if (running.recorded) {
@@ -233,6 +233,26 @@ Step Lifecycle::attempt_finished(const EventId& id, AttemptNumber attempt, Attem
   if (at == running_.end() || (late && !broken(Mutant::late_outcome_not_fenced))) return step;
   Function& function = backlog_.at(id.function);
   finished(step, function, take_running(function, id.seq), std::move(report), moment);
+  return finish(std::move(step), moment);
+}
+
+Step Lifecycle::command_broken(const std::string& name, std::string reason,
+                               const Moment& moment) {
+  Step step = begin();
+  if (Function* function = backlog_.find(name)) {
+    CHECK(!reason.empty());
+    if (!broken(Mutant::broken_command_used)) function->broken = std::move(reason);
+    touch(*function);
+  }
+  return finish(std::move(step), moment);
+}
+
+Step Lifecycle::command_mended(const std::string& name, const Moment& moment) {
+  Step step = begin();
+  if (Function* function = backlog_.find(name)) {
+    function->broken.clear();
+    touch(*function);
+  }
   return finish(std::move(step), moment);
 }
 

@@ -110,6 +110,7 @@ struct Function {
 
   uint32_t events_running = 0;
   uint32_t calls_running = 0;  // synchronous
+  std::string broken;          // why its persistent command does not start; empty: it does
   uint32_t workers_free = 0;   // attempts that attached workers could take more
   bool due_is_next = true;     // fresh and due take turns
   std::optional<TimePoint> wake_at;
@@ -120,12 +121,15 @@ struct Function {
     if (!settings) return 0;
     return settings->concurrency_max > 1 ? settings->concurrency_max - 1 : 1;
   }
+  bool has_command() const { return settings && !settings->command.empty() && broken.empty(); }
   // Somebody takes another attempt, beside `ahead` of them that come first.
   bool has_handler(size_t ahead) const {
     return settings &&
-           (!settings->command.empty() || (settings->workers && workers_free > ahead));
+           (has_command() || (settings->workers && workers_free > ahead));
   }
-  bool has_event_slot() const { return has_call_slot() && events_running + claims() < event_slots(); }
+  bool has_event_slot() const {
+    return has_call_slot() && events_running + claims() < event_slots();
+  }
   bool has_call_slot() const {
     return has_handler(claims()) &&
            events_running + claims() + calls_running < settings->concurrency_max;

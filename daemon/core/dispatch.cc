@@ -129,8 +129,9 @@ bool Lifecycle::leaves_backlog(const Function& function, const Claim& claim,
                                const Moment& moment) const {
   if (!claim.cancels.empty()) return true;
   if (!has_disk() || !has_room(function)) return false;
-  return (may_start(function) && function.has_handler(0)) || expired(claim.spent, event_age_max(function),
-                                        settings_.limits.interruptions_max, moment.lit);
+  return (may_start(function) && function.has_handler(0)) ||
+         expired(claim.spent, event_age_max(function), settings_.limits.interruptions_max,
+                 moment.lit);
 }
 
 // All of them, from the back, so that the window stays before the claims.

@@ -101,7 +101,8 @@ struct DeadlineMoved {
 };
 
 using Answer = std::variant<Refused, Accepted, DryRunPassed, Returned, CancelAnswer,
-                            DeadLettersMoved, Sent, Received, Deleted, Attached, Noted, DeadlineMoved>;
+                            DeadLettersMoved, Sent, Received, Deleted, Attached, Noted,
+                            DeadlineMoved>;
 
 // --- effects ---------------------------------------------------------------
 
@@ -184,9 +185,9 @@ struct DropHistory {
   Seq cutoff;
 };
 
-using Effect = std::variant<Reply, StartAttempt, StopAttempt, CloseWorker, LoadFreshPage, LoadDuePage, LoadEvent,
-                            LoadExpiredKeys, LoadDeadLetters, LoadMessagePage, LoadMessages,
-                            ViewEvent, DropHistory>;
+using Effect = std::variant<Reply, StartAttempt, StopAttempt, CloseWorker, LoadFreshPage,
+                            LoadDuePage, LoadEvent, LoadExpiredKeys, LoadDeadLetters,
+                            LoadMessagePage, LoadMessages, ViewEvent, DropHistory>;
 
 struct Step {
   StepSeq seq;

@@ -3,52 +3,11 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
-#include <nlohmann/json.hpp>
 
+#include "daemon/core/json_text.h"
 #include "storage/base/check.h"
 
 namespace holdfast::core {
-namespace {
-
-std::string base64(std::string_view bytes) {
-  static constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t n = 0; n < bytes.size(); n += 3) {
-    uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k) {
-      group = (group << 8) | (n + k < bytes.size() ? static_cast<uint8_t>(bytes[n + k]) : 0u);
-    }
-    for (size_t k = 0; k < 4; ++k) {
-      const bool padding = n + k > bytes.size();
-      out.push_back(padding ? '=' : kDigits[(group >> (18 - 6 * k)) & 63]);
-    }
-  }
-  return out;
-}
-
-std::string quoted(std::string_view text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-// JSON goes in as it is, byte for byte, so that no number loses a digit; everything
-// else as a base64 string that says so beside it.
-void append_payload(std::string& out, std::string_view name, std::string_view bytes) {
-  const bool json = nlohmann::json::accept(bytes.begin(), bytes.end());
-  out += ",\"";
-  out += name;
-  out += "\":";
-  if (json) {
-    out += bytes;
-    return;
-  }
-  out += "\"" + base64(bytes) + "\",\"";
-  out += name;
-  out += "Encoding\":\"base64\"";
-}
-
-}  // namespace
 
 std::string_view name(storage::Condition condition) {
   switch (condition) {
@@ -94,12 +53,14 @@ std::string to_json(const InvocationRecord& record) {
   out += ":$LATEST\",\"condition\":\"";
   out += name(record.condition);
   out += "\",\"approximateInvokeCount\":" + std::to_string(record.invoke_count) + "}";
-  append_payload(out, "requestPayload", record.payload);
+  out += ",";
+  append_json(out, "requestPayload", record.payload);
   if (record.ran) {
     out += ",\"responseContext\":{\"statusCode\":200,\"executedVersion\":\"$LATEST\"";
     if (!record.succeeded) out += ",\"functionError\":\"Unhandled\"";
     out += "}";
-    append_payload(out, "responsePayload", record.response);
+    out += ",";
+    append_json(out, "responsePayload", record.response);
   }
   out += "}";
   return out;

@@ -124,6 +124,10 @@ class Lifecycle {
   Step attempt_finished(const EventId& id, AttemptNumber attempt, AttemptReport report,
                         const Moment& moment);
 
+  // A persistent command does not start, or does again. Until then nothing is given to it.
+  Step command_broken(const std::string& function, std::string reason, const Moment& moment);
+  Step command_mended(const std::string& function, const Moment& moment);
+
   // --- workers
   Step worker_attached(Attachment attachment, const Moment& moment);
   // Nothing more for it; what it holds it may still answer.

@@ -159,9 +159,12 @@ std::optional<Refused> Lifecycle::refuse_submission(const Function& function,
                      "the disk is too full for any attempt to start (half of disk_free_min): free "
                      "disk space; service resumes alone"};
     }
-    if (settings.command.empty() && workers_.attached(function.id) == 0) {
+    if (!function.has_command() && workers_.attached(function.id) == 0) {
       return Refused{Refusal::unavailable,
-                     "no worker of this function is attached: start one, or invoke it as Event"};
+                     function.broken.empty()
+                         ? "no worker of this function is attached: start one, or invoke it as "
+                           "Event"
+                         : "the function's command does not start: " + function.broken};
     }
     if (!function.has_call_slot()) {
       return Refused{Refusal::busy,

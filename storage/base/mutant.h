@@ -37,6 +37,7 @@ enum class Mutant : uint8_t {
   generation_not_raised,      // a row moves without a new generation
   redrive_copies,             // the dead letter stays where it was
   interruptions_not_counted,  // an event that kills the daemon does so for ever
+  broken_command_used,        // a command that does not start is given events
   not_started_counts,         // an attempt that no handler has seen counts as a failure
   // Workers
   worker_not_fenced,       // any worker may answer for the one that has the attempt
@@ -69,6 +70,7 @@ inline constexpr std::string_view kMutantNames[] = {
     "generation_not_raised",
     "redrive_copies",
     "interruptions_not_counted",
+    "broken_command_used",
     "not_started_counts",
     "worker_not_fenced",
     "silent_worker_kept",

@@ -363,6 +363,22 @@ class Status(CommandTest):
             heads, values = cells(done)[-2:]
             self.assertEqual(values[heads.index("WORKERS")], workers)
 
+    def test_a_pool_is_a_column_and_a_broken_one_is_trouble(self):
+        pool = {"Min": 1, "Max": 8, "Starting": 0, "Idle": 1, "Busy": 2, "Ending": 0}
+        row = {"FunctionName": "resize", "Configured": True}
+        broken = pool | {"Broken": "it ended with exit status 1"}
+        for pools, shown in (({}, "-"), ({"Pool": pool}, "2 busy, 1 idle of 8"),
+                             ({"Pool": pool | {"Starting": 3}}, "2 busy, 1 idle, 3 starting of 8"),
+                             ({"Pool": broken}, "BROKEN")):
+            done = self.run_with(lambda *_: self.WELL | {"Functions": [row | pools]}, "status")
+            self.expect(done, 0)
+            heads, values = cells(done)[-2:]
+            self.assertEqual(values[heads.index("POOL")], shown)
+        ill = self.WELL | {"Functions": [row | {"Pool": broken}]}
+        self.expect(self.run_with(lambda *_: ill, "status", "--check"), 6,
+                    b"the command of function resize does not start: "
+                    b"it ended with exit status 1\n")
+
     def test_a_daemon_that_does_not_answer_is_given_up(self):
         release = threading.Event()
         done = self.run_with(lambda *_: release.wait(20) and None, "--timeout", "1", "status")

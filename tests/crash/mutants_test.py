@@ -40,7 +40,7 @@ HEALTHY = {
 # Who catches it, and with which words (a regular expression): a program that fails for
 # another reason has caught nothing.
 CAUGHT_BY = {
-    "sync_off": ("power cuts", "acknowledged commits are lost"),
+    "sync_off": ("power cuts", "acknowledged commits are lost|does not start any more"),
     "failed_sync_ignored": ("power cuts", "acknowledged commits are lost"),
     "audit_skipped": ("damage matrix", "had been acknowledged"),
     "handlers_outlive": ("kills", "two attempts at once"),
@@ -56,6 +56,7 @@ CAUGHT_BY = {
     "generation_not_raised": ("simulation", r"memory_store\.cc.* CHECK\(!disk\.dead"),
     "redrive_copies": ("simulation", r"dead_letters\.cc.* CHECK\(counts\.dead_letters > 0"),
     "interruptions_not_counted": ("simulation", "was started too often"),
+    "broken_command_used": ("simulation", r"world\.cc.* CHECK\(!broken_commands_"),
     "not_started_counts": ("simulation", "counts as a failure"),
     "worker_not_fenced": ("simulation", "ended as a success that no handler had"),
     "silent_worker_kept": ("simulation", "two attempts at once"),

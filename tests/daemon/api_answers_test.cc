@@ -331,12 +331,13 @@ storage::Recovered recovered_of_tests() {
 TEST(Status, FunctionsAreThoseOfTheConfigurationAndThoseWithSomethingKept) {
   core::Lifecycle core{recovered_of_tests(), kBox, settings_of_tests(), 1};
   std::string out;
-  append_functions(out, kMsgid, core, {});
+  append_functions(out, kMsgid, core, {}, {});
   EXPECT_EQ(text_of(out),
             R"({"Functions":[{"FunctionName":"resize","Configured":true,"Backlog":0,"Running":0,)"
             R"("DeadLetters":0,"DeadLettersBytes":0,"Timeout":3000,"ConcurrencyMax":8,"Retries":2,)"
-            R"("Kinds":["command"],"Command":["/bin/cat","-"]},{"FunctionName":"left","Configured":false,"Backlog":0,)"
-            R"("Running":0,"DeadLetters":2,"DeadLettersBytes":300}]})");
+            R"("Kinds":["command"],"Command":["/bin/cat","-"]},{"FunctionName":"left",)"
+            R"("Configured":false,"Backlog":0,"Running":0,)"
+            R"("DeadLetters":2,"DeadLettersBytes":300}]})");
   out.clear();
   append_queues(out, kMsgid, core);
   EXPECT_EQ(text_of(out), R"({"Queues":[{"QueueName":"done","Configured":true,"Messages":0,)"

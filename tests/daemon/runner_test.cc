@@ -65,21 +65,22 @@ class RunnerTest : public ::testing::Test {
     Result<spawner::Launched> launched = spawner::launch_spawner(directory_.path);
     ASSERT_TRUE(launched) << launched.error().what;
     spawner_ = std::move(*launched);
+    link_.emplace(loop_, spawner_.socket.number(), [this] {
+      ++spawners_lost_;
+      loop_.stop();
+    });
     runner_.emplace(
-        loop_, spawner_.socket.number(),
+        loop_, *link_,
         [this](uint64_t handle, AttemptReport report) {
           EXPECT_FALSE(reports_.contains(handle)) << "reported twice";
           reports_.insert_or_assign(handle, std::move(report));
           if (next_) next_();
           if (runner_->running() == 0) loop_.stop();
-        },
-        [this] {
-          ++spawners_lost_;
-          loop_.stop();
         });
   }
   void TearDown() override {
     runner_.reset();
+    link_.reset();
     spawner::end_spawner(std::move(spawner_));
   }
 
@@ -104,6 +105,7 @@ class RunnerTest : public ::testing::Test {
   TempFolder directory_;
   uv::Loop loop_;
   spawner::Launched spawner_;
+  std::optional<SpawnerLink> link_;
   std::optional<Runner> runner_;
   std::map<uint64_t, AttemptReport> reports_;
   std::function<void()> next_;

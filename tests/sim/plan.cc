@@ -93,14 +93,26 @@ void roll_workers(Random& random, Plan& plan) {
   if (random.chance(50)) plan.weights.odd_worker = 1 + static_cast<uint32_t>(random.up_to(6));
 }
 
+// Some commands are persistent: they can break as a whole.
+void roll_persistent(Random& random, Plan& plan) {
+  for (uint32_t n = 0; n < plan.functions; ++n) {
+    config::FunctionSettings& function = plan.settings.functions[function_name(n)];
+    if (!function.command.empty() && random.chance(70)) {
+      function.mode = config::CommandMode::persistent;
+    }
+  }
+  plan.weights.turn_command = 1 + static_cast<uint32_t>(random.up_to(4));
+}
+
 }  // namespace
 
 std::string function_name(uint32_t number) { return "f" + std::to_string(number); }
 
 std::vector<uint32_t> Weights::all() const {
   return {submit,          repeat_key, burst, call, cancel,    await, redrive, queue,
-          finish_handler,  outdated_report, attach, answer, lose_worker, odd_worker, commit, read, time, tick,  crash,   power_cut,
-          drain,           reload,     disk,  step_wall, dark_time};
+          finish_handler,  outdated_report, turn_command, attach, answer, lose_worker, odd_worker,
+          commit,          read,            time,         tick,   crash,  power_cut,   drain,
+          reload,          disk,            step_wall,    dark_time};
 }
 
 Plan Plan::roll(Random& random) {
@@ -149,6 +161,7 @@ Plan Plan::roll(Random& random) {
     settings.functions[function_name(n)] = roll_function(random);
   }
   if (random.chance(45)) roll_workers(random, plan);
+  if (random.chance(30)) roll_persistent(random, plan);
   for (uint32_t n = 0; n < plan.functions_idle; ++n) {
     settings.functions["idle" + std::to_string(n)] = config::FunctionSettings{};
   }

@@ -23,6 +23,7 @@ enum class Move : uint8_t {
   queue,
   finish_handler,
   outdated_report,
+  turn_command,
   attach,
   answer,
   lose_worker,
@@ -52,6 +53,7 @@ struct Weights {
   uint32_t queue = 0;
   uint32_t finish_handler = 20;
   uint32_t outdated_report = 0;
+  uint32_t turn_command = 0;  // a persistent command breaks, or is mended
   uint32_t attach = 0;
   uint32_t answer = 0;
   uint32_t lose_worker = 0;

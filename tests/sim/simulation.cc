@@ -105,6 +105,7 @@ void Simulation::make_move(Move kind) {
     case Move::queue: return use_queue();
     case Move::finish_handler: return finish_handler();
     case Move::outdated_report: return outdated_report();
+    case Move::turn_command: return turn_command();
     case Move::attach: return attach_worker();
     case Move::answer: return answer_as_worker();
     case Move::lose_worker: return lose_worker();
@@ -266,6 +267,7 @@ void Simulation::heal() {
   world_.space_measured(UINT64_MAX);
   world_.reload(plan_.settings);
   const TimePoint began = world_.moment().now;
+  for (const std::string& name : std::set{world_.broken_commands()}) world_.mend_command(name);
   heal_workers();
   for (int n = 0; n < kHealMovesMax; ++n) {
     world_.settle();
@@ -313,7 +315,7 @@ void Simulation::audit_all() {
     witness_.complain("expired keys are not swept");
   }
   world_.crash(World::InFlight::lost);
-  world_.boot();
+  if (!world_.boot()) return witness_.complain("the daemon does not start any more");
   world_.settle();
   if (living() > 0) witness_.complain("a start found something alive");
   check_store(world_.store(), "after the last start");

@@ -95,6 +95,7 @@ class Simulation {
   int64_t now() const { return to_ms(world_.moment().lit); }
 
   // workers.cc
+  void turn_command();
   void attach_worker();
   void answer_as_worker();
   void answer_for(test::WorkerNumber worker, const storage::EventId& id);

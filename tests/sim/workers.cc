@@ -1,4 +1,5 @@
-// The simulated workers: they attach, answer, vanish, and come back after a crash.
+// The simulated workers and persistent commands: they break, attach, answer, vanish, and
+// come back after a crash.
 #include <algorithm>
 
 #include "tests/sim/simulation.h"
@@ -35,6 +36,13 @@ void Simulation::ask_worker(test::Ticket ticket) {
   Asked asked{};
   asked.kind = Asked::Kind::worker;
   ask(ticket, asked);
+}
+
+void Simulation::turn_command() {
+  const std::string name = pick_function();
+  if (!plan_.settings.functions.at(name).is_persistent()) return;
+  if (world_.broken_commands().contains(name)) return world_.mend_command(name);
+  world_.break_command(name);
 }
 
 void Simulation::attach_worker() {

@@ -64,6 +64,8 @@ void World::crash(InFlight in_flight) {
   gate_ = {};
   for (auto& queue : reads_) queue.clear();
   handlers_.clear();
+  broken_commands_.clear();
+  not_started_.clear();
   attaching_.clear();
   daemon_gone();
   store_ = nullptr;
@@ -93,6 +95,7 @@ bool World::boot(std::optional<Darkness> darkness) {
   if (hooks_.on_opened) hooks_.on_opened(*store_, wrong);
   lifecycle_->space_measured(free_bytes_);
   booted_at_ = moment_.now;
+  give_up_adrift();
   take(lifecycle_->started(moment_));
   return true;
 }
@@ -194,6 +197,16 @@ void World::report(const EventId& id, AttemptNumber attempt, core::Outcome outco
   take(core().attempt_finished(id, attempt, std::move(report), moment_));
 }
 
+void World::break_command(const std::string& function) {
+  broken_commands_.insert(function);
+  take(core().command_broken(function, "exit status 1", moment_));
+}
+
+void World::mend_command(const std::string& function) {
+  broken_commands_.erase(function);
+  take(core().command_mended(function, moment_));
+}
+
 void World::tick() {
   give_up_adrift();
   take(core().ticked(moment_));
@@ -212,6 +225,11 @@ void World::drain_expired() { take(core().drain_expired(moment_)); }
 void World::take(core::Step step) {
   if (hooks_.on_step) hooks_.on_step(step);
   CHECK(!gathered_to_ || *gathered_to_ < step.seq);
+  for (const core::Effect& effect : step.effects) {
+    const auto* start = std::get_if<core::StartAttempt>(&effect);
+    if (start == nullptr || start->worker) continue;
+    CHECK(!broken_commands_.contains(start->function));  // it is known not to start
+  }
   for (const storage::KeyHash& hash : step.lookups) {
     reads_[kReadKinds - 1].push_back({Read{hash}, {}});
   }
@@ -256,6 +274,22 @@ void World::notice_commit() {
   commit_.reset();
   core().committed(watermark_);
   gate_.open_to(watermark_, [this](core::Effect&& effect) { release(std::move(effect)); });
+  for (const core::StartAttempt& start : std::exchange(not_started_, {})) {
+    core::Outcome outcome = core::NotStarted{};
+    if (start.type == storage::InvocationType::synchronous) {
+      outcome = core::CannotStart{"/bin/true", "exit status 1"};
+    }
+    report(start.event, start.attempt, std::move(outcome));
+  }
+}
+
+void World::start(core::StartAttempt start) {
+  // It was on its way when the command broke.
+  if (broken_commands_.contains(start.function)) return not_started_.push_back(std::move(start));
+  if (hooks_.on_start) hooks_.on_start(start);
+  const EventId id = start.event;
+  const bool first = handlers_.emplace(id, Handler{std::move(start), moment_.wall, false}).second;
+  CHECK(first);  // never two attempts of one event at once
 }
 
 void World::release(core::Effect effect) {
@@ -267,12 +301,7 @@ void World::release(core::Effect effect) {
       match{
           [&](core::Reply& answer) { reply(answer.ticket, std::move(answer.answer)); },
           [&](core::StartAttempt& start) {
-            if (start.worker) return push(std::move(start));
-            if (hooks_.on_start) hooks_.on_start(start);
-            const EventId id = start.event;
-            const bool first =
-                handlers_.emplace(id, Handler{std::move(start), moment_.wall, false}).second;
-            CHECK(first);  // never two attempts of one event at once
+            start.worker ? push(std::move(start)) : this->start(std::move(start));
           },
           [&](core::StopAttempt& stop) {
             if (stop.worker) return push(stop);

@@ -23,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -122,6 +123,11 @@ class World {
   // A report of no handler that runs now: an outdated one.
   void report(const EventId& id, AttemptNumber attempt, core::Outcome outcome);
 
+  // A persistent command does not start any more, or does again.
+  void break_command(const std::string& function);
+  void mend_command(const std::string& function);
+  const std::set<std::string>& broken_commands() const { return broken_commands_; }
+
   // --- workers (world_workers.cc)
   const std::map<WorkerNumber, WorkerProgram>& workers() const { return workers_; }
   WorkerNumber add_worker(const std::string& function, uint32_t concurrency);
@@ -210,6 +216,7 @@ class World {
   void enlighten(const storage::StateRecord& state, const Darkness& darkness);
   void take(core::Step step);
   void release(core::Effect effect);
+  void start(core::StartAttempt start);
   void push(core::StartAttempt start);
   void push(const core::StopAttempt& stop);
   void disconnect(WorkerProgram& worker);
@@ -247,6 +254,8 @@ class World {
   daemon::EffectGate gate_;
   std::array<std::deque<QueuedRead>, kReadKinds> reads_;
   std::map<EventId, Handler> handlers_;
+  std::set<std::string> broken_commands_;
+  std::vector<core::StartAttempt> not_started_;  // to be told
 
   std::map<Ticket, core::Answer> answers_;
   std::map<Ticket, std::optional<storage::EventView>> views_;

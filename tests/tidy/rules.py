@@ -48,8 +48,9 @@ LAYERS = (
     (r"client/cli/.+", (BASE, STORAGE, r"client/.+", POSIX, MSGPACK, CLI11, JSON)),
     (r"client/[^/]+", (BASE, STORAGE, WIRE, r"client/[^/]+", POSIX, MSGPACK)),
     (r"daemon/uv/.+", (BASE, STORAGE, r"daemon/uv/.+", POSIX, UV)),
-    (r"daemon/core/invocation_record\.cc", (BASE, STORAGE, WIRE, CONFIG, CORE, JSON)),
+    (r"daemon/core/json_text\.cc", (BASE, STORAGE, WIRE, CONFIG, CORE, JSON)),
     (r"daemon/core/.+", (BASE, STORAGE, WIRE, CONFIG, CORE)),
+    (r"daemon/pool/.+", (BASE, STORAGE, CONFIG, CORE, r"daemon/pool/.+", JSON)),
     (r"daemon/spawner/.+", (BASE, STORAGE, r"daemon/spawner/.+", POSIX)),
     (r"daemon/api/.+", (BASE, STORAGE, WIRE, CONFIG, CORE, r"daemon/api/.+", MSGPACK)),
     (

@@ -1,0 +1,82 @@
+#include "daemon/core/json_text.h"
+
+#include <array>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+namespace holdfast::core {
+namespace {
+
+constexpr std::string_view kDigits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr uint8_t kNoDigit = 64;
+
+constexpr std::array<uint8_t, 256> kValues = [] {
+  std::array<uint8_t, 256> values{};
+  values.fill(kNoDigit);
+  for (uint8_t n = 0; n < kDigits.size(); ++n) values[static_cast<uint8_t>(kDigits[n])] = n;
+  return values;
+}();
+
+}  // namespace
+
+std::string base64(std::string_view bytes) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t n = 0; n < bytes.size(); n += 3) {
+    uint32_t group = 0;
+    for (size_t k = 0; k < 3; ++k) {
+      group = (group << 8) | (n + k < bytes.size() ? static_cast<uint8_t>(bytes[n + k]) : 0u);
+    }
+    for (size_t k = 0; k < 4; ++k) {
+      const bool padding = n + k > bytes.size();
+      out.push_back(padding ? '=' : kDigits[(group >> (18 - 6 * k)) & 63]);
+    }
+  }
+  return out;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  text.remove_suffix(padding);
+  std::string bytes;
+  bytes.reserve(text.size() * 3 / 4);
+  uint32_t group = 0;
+  unsigned bits = 0;
+  for (const char character : text) {
+    const uint8_t value = kValues[static_cast<uint8_t>(character)];
+    if (value == kNoDigit) return std::nullopt;
+    group = (group << 6) | value;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push_back(static_cast<char>((group >> bits) & 0xFF));
+  }
+  if ((group & ((1u << bits) - 1)) != 0) return std::nullopt;  // bits that stand for nothing
+  return bytes;
+}
+
+std::string quoted(std::string_view text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+bool is_json(std::string_view bytes) {
+  return nlohmann::json::accept(bytes.begin(), bytes.end());
+}
+
+void append_json(std::string& out, std::string_view name, std::string_view bytes) {
+  out += "\"";
+  out += name;
+  out += "\":";
+  if (is_json(bytes)) {
+    out += bytes;
+    return;
+  }
+  out += "\"" + base64(bytes) + "\",\"";
+  out += name;
+  out += "Encoding\":\"base64\"";
+}
+
+}  // namespace holdfast::core
