@@ -81,6 +81,7 @@ void BlackBox::take_rules(const Json& row) {
   std::map<std::string, FunctionRules> rules;
   for (const auto& [name, function] : row.at("functions").items()) {
     rules[name] = {function.at("retries"), function.at("interruptions_max")};
+    rules_[name].stays = function.at("stays");
     for (const std::string route : function.at("routes")) {
       rules_[name].routes.insert(route_named(route));
     }
@@ -212,6 +213,7 @@ void BlackBox::tell_handler(const Json& row) {
     complaints_.push_back(id + ": two attempts at once, one of them after its end");
   }
   running_[id] = {attempt, false};
+  starts_of_[id] += 1;
   checker_->attempt_started(id, attempt, row.at("payload"),
                             static_cast<int64_t>(row.at("at").get<double>()));
 }
@@ -252,7 +254,8 @@ void BlackBox::tell_answer(const Fact& fact) {
 // --- at the end --------------------------------------------------------------------
 
 // Of an event with one life: each attempt but a last good one is a failure, an
-// interruption, or was cut short by a clean stop, of which there were so many meanwhile.
+// interruption, or was cut short by a clean stop, of which there were so many meanwhile. Of
+// a worker or a persistent command it may also have reached nobody.
 void BlackBox::account_for_attempts() {
   std::vector<int64_t> stops;
   for (const Fact& fact : facts_) {
@@ -265,8 +268,8 @@ void BlackBox::account_for_attempts() {
     const bool died = state == "dead" || state == "failed";
     if (story.deaths.size() > (died ? 1u : 0u)) continue;
     const auto count = [&](const char* field) { return found.at(field).get<int64_t>(); };
-    const int64_t rest =
-        count("Attempt") - count("Failures") - count("Interruptions") - (died ? 0 : 1);
+    int64_t rest = count("Attempt") - count("Failures") - count("Interruptions") - (died ? 0 : 1);
+    if (rules_[found.at("FunctionName")].stays) rest -= count("Attempt") - starts_of_[id];
     const int64_t stops_meanwhile = std::count_if(stops.begin(), stops.end(), [&](int64_t at) {
       return at >= count("AcceptedAt") && at <= count("EndedAt");
     });

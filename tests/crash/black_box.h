@@ -43,6 +43,7 @@ class BlackBox {
   };
   struct Rules {
     std::set<test::SeenRoute> routes;
+    bool stays = false;  // served by workers or by a persistent command
   };
   // What is known of an event when all is over.
   struct Story {
@@ -86,6 +87,7 @@ class BlackBox {
 
   std::map<uint64_t, test::HistoryChecker::Request> requests_;
   std::map<Id, Running> running_;
+  std::map<Id, int64_t> starts_of_;
   std::map<std::string, std::string> function_of_payload_;
   std::map<Id, std::string> functions_;
   std::map<std::pair<std::string, std::string>, Moves> moves_of_;  // (verb, function)

@@ -25,6 +25,7 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import harness
@@ -38,7 +39,9 @@ HANDLER = os.environ.get(
     "HOLDFAST_CRASH_HANDLER",
     os.path.join(os.path.dirname(harness.HOLDFASTD), "..", "tests", "crash_handler"),
 )
-RETRIES = {"archive": 2, "work": 2, "frail": 3, "slow": 1, "guest": 1}
+WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "worker.py")
+WORKERS = 2
+RETRIES = {"archive": 2, "work": 2, "frail": 3, "slow": 1, "guest": 1, "served": 2, "staying": 2}
 INTERRUPTIONS_MAX = 3
 # Resident memory of a daemon with memory_max = 16 MiB. Under the sanitizer its shadow and
 # redzones are most of it, and what was freed stays in a quarantine (256 MiB if not set).
@@ -91,6 +94,7 @@ class CrashBox(harness.Box):
         self.lives = 0
         self.reached = collections.Counter()
         self.endings = collections.Counter()
+        self.workers = []
         self.complaints = []
         self.rss_max = 0
 
@@ -108,16 +112,24 @@ class CrashBox(harness.Box):
             "slow": {**common, **failures, "on_success": "done", "timeout": "60s",
                      "concurrency_max": 3, "retry": {"delays": ["0s"]}},
             "guest": {**common, "concurrency_max": 3, "retry": {"delays": ["20ms"]}},
+            "served": {**failures, "on_success": "done", "workers": True, "timeout": "600ms",
+                       "kill_grace": "1s", "retry": {"delays": ["500ms", "500ms"]}},
+            "staying": {**common, **failures, "on_success": "done", "concurrency_max": 4,
+                        "command": [*command, "--persistent"], "mode": "persistent",
+                        "framing": "length-prefixed", "recycle_after": 20,
+                        "retry": {"delays": ["0s", "50ms"]}},
         }
         self.settings["queues"] = {name: {} for name in ("done", "failures", "letters", "inbox")}
         self.settings["daemon"]["drain_timeout"] = "300ms"
-        limits = {"interruptions_max": INTERRUPTIONS_MAX, "memory_max": "16MiB"}
+        limits = {"interruptions_max": INTERRUPTIONS_MAX, "memory_max": "16MiB",
+                  "worker_reattach_window": "1s"}
         if self.short_history:
             limits["history_bytes_max"] = "1MiB"
         self.settings["limits"].update(limits)
         self.guest = self.settings["functions"]["guest"]
         rules = {
             name: {"retries": RETRIES[name], "interruptions_max": INTERRUPTIONS_MAX,
+                   "stays": name in ("served", "staying"),
                    "routes": [key for key in ("on_success", "on_failure", "dead_letter")
                               if key in function]}
             for name, function in self.settings["functions"].items()
@@ -133,6 +145,7 @@ class CrashBox(harness.Box):
             self.hooks["HOLDFAST_CRASH_AT"] = f"{plan.point}:{plan.passes}:{plan.pause_ms}"
         self.lives += 1
         self.traffic.life_begins()
+        self.look_after_workers()
         if not self.come_up():
             return self.gone(plan)
         self.history.note("started", life=self.lives, hooks=self.hooks)
@@ -201,6 +214,16 @@ class CrashBox(harness.Box):
     def look_at_memory(self):
         with contextlib.suppress(OSError, AttributeError):
             self.rss_max = max(self.rss_max, self.rss_bytes())
+
+    def look_after_workers(self):
+        """They outlive the daemon, but not a power cut, nor themselves."""
+        self.workers = [worker for worker in self.workers if worker.poll() is None]
+        while len(self.workers) < WORKERS and not self.short_history:
+            command = [sys.executable, WORKER, self.socket_path, self.folder, "served", "3"]
+            with open(self.log_path, "ab") as log:
+                self.workers.append(subprocess.Popen(
+                    ["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL,
+                    stdout=log, stderr=log, env=self.environment()))
 
     # --- endings
 
@@ -271,12 +294,14 @@ class CrashBox(harness.Box):
         self.traffic.life_begins(undisturbed=True)
         self.traffic.run(LAST_TRAFFIC_S)
         self.touch("healed")
+        self.look_after_workers()
         self.traffic.finish(END_S)
         least, deadline = None, 0
         while True:
             status = self.call("GetStatus")
             living = sum(row["Backlog"] + row["Running"] for row in status["Functions"])
             self.look_at_memory()
+            self.look_after_workers()
             if living == 0:
                 return True
             if least is None or living < least:

@@ -1,5 +1,6 @@
-// crash_handler FOLDER: the handler of the kill test. Its payload, a JSON string, tells it
-// what to do; FOLDER/handlers is the witness, a file of its own that no daemon writes.
+// crash_handler FOLDER [--persistent]: the handler of the kill test, once for each attempt
+// or, in length-prefixed frames, for one after the other. Its payload, a JSON string, tells
+// it what to do; FOLDER/handlers is the witness, a file of its own that no daemon writes.
 //
 //    "n17 fail:2 ..."    word 1: a name, word 2: one of ACTS below, then padding
 //
@@ -13,10 +14,10 @@
 //    sleep:MS       succeeds, later
 //    slow           succeeds as soon as FOLDER/healed is there, at the latest in a minute
 //    big:KIB        succeeds with so large a result
-//    fail:K         exit status 1
+//    fail:K         exit status 1, or an Error
 //    signal:K       dies by a signal
 //    hang:K         ignores SIGTERM, and so does its child
-//    family:K       exit status 1, and leaves a child behind
+//    family:K       the same, and leaves a child behind
 //    flood:K        writes more than a result may have
 #include <fcntl.h>
 #include <sys/file.h>
@@ -29,6 +30,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -50,6 +52,11 @@ std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
+
+struct Answer {
+  bool succeeded = false;
+  std::string result;
+};
 
 std::string read_all() {
   std::string bytes;
@@ -101,12 +108,22 @@ void note(const Task& task, const std::string& fields) {
 }
 
 // Kept open, by the children too.
-bool lock(const Task& task) {
-  const std::string path = task.folder + "/locks/" + task.id;
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT, 0644);
-  if (file < 0) std::abort();
-  return ::flock(file, LOCK_EX | LOCK_NB) == 0;
-}
+class Lock {
+ public:
+  explicit Lock(const Task& task)
+      : file_(::open((task.folder + "/locks/" + task.id).c_str(), O_RDWR | O_CREAT, 0644)) {
+    if (file_ < 0) std::abort();
+    held_ = ::flock(file_, LOCK_EX | LOCK_NB) == 0;
+  }
+  ~Lock() { ::close(file_); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+  bool held() const { return held_; }
+
+ private:
+  int file_;
+  bool held_ = false;
+};
 
 void leave_a_child() {
   if (::fork() != 0) return;
@@ -114,18 +131,15 @@ void leave_a_child() {
   while (true) ::pause();
 }
 
-[[noreturn]] void end(const Task& task, bool succeeded, const std::string& result) {
-  note(task, std::string{"\"what\":\"handler_ended\",\"succeeded\":"} +
-                 (succeeded ? "true" : "false"));
-  for (size_t sent = 0; sent < result.size();) {
-    const ssize_t count = ::write(STDOUT_FILENO, &result[sent], result.size() - sent);
+void write_all(const std::string& bytes) {
+  for (size_t sent = 0; sent < bytes.size();) {
+    const ssize_t count = ::write(STDOUT_FILENO, &bytes[sent], bytes.size() - sent);
     if (count <= 0) std::_Exit(3);
     sent += static_cast<size_t>(count);
   }
-  std::_Exit(succeeded ? 0 : 1);
 }
 
-[[noreturn]] void misbehave(const Task& task) {
+Answer misbehave(const Task& task) {
   if (task.act == "signal") std::raise(SIGKILL);
   if (task.act == "hang") {
     std::signal(SIGTERM, SIG_IGN);
@@ -134,11 +148,10 @@ void leave_a_child() {
   }
   if (task.act == "family") leave_a_child();
   if (task.act == "flood") {
-    const std::string result(kFloodBytes, 'f');
-    if (::write(STDOUT_FILENO, result.data(), result.size()) < 0) std::_Exit(3);
+    write_all(std::string(kFloodBytes, 'f'));
     ::pause();
   }
-  end(task, false, "");
+  return {false, ""};
 }
 
 void wait_until_healed(const Task& task) {
@@ -148,36 +161,92 @@ void wait_until_healed(const Task& task) {
   }
 }
 
-[[noreturn]] void act(const Task& task) {
+Answer act(const Task& task) {
   std::string result = task.name + " " + std::to_string(task.attempt);
-  if (task.act == "ok") end(task, true, result);
-  if (task.act == "sleep") {
-    ::usleep(static_cast<useconds_t>(task.number) * 1000);
-    end(task, true, result);
+  const bool always_succeeds = task.act == "ok" || task.act == "sleep" || task.act == "slow" ||
+                               task.act == "big";
+  if (!always_succeeds && task.attempt <= task.number) return misbehave(task);
+  if (task.act == "sleep") ::usleep(static_cast<useconds_t>(task.number) * 1000);
+  if (task.act == "slow") wait_until_healed(task);
+  if (task.act == "big") result.append(task.number << 10, '.');
+  return {true, std::move(result)};
+}
+
+// From its first line in the witness to its last.
+Answer run(Task& task, const std::string& payload, bool alone) {
+  parse(task, payload);
+  note(task, "\"what\":\"handler_started\",\"payload\":\"" + task.payload + "\",\"alone\":" +
+                 (alone ? "true" : "false"));
+  Answer answer = act(task);
+  note(task, std::string{"\"what\":\"handler_ended\",\"succeeded\":"} +
+                 (answer.succeeded ? "true" : "false"));
+  return answer;
+}
+
+// --- persistent: client/PROTOCOL.md, section 7 -------------------------------------
+
+std::string read_exactly(size_t count) {
+  std::string bytes(count, '\0');
+  for (size_t got = 0; got < count;) {
+    const ssize_t more = ::read(STDIN_FILENO, &bytes[got], count - got);
+    if (more <= 0) std::_Exit(0);  // end of file: no more events
+    got += static_cast<size_t>(more);
   }
-  if (task.act == "slow") {
-    wait_until_healed(task);
-    end(task, true, result);
+  return bytes;
+}
+
+size_t length_at(const std::string& bytes, size_t at) {
+  size_t length = 0;
+  for (size_t n = 0; n < 4; ++n) length = length << 8 | static_cast<unsigned char>(bytes[at + n]);
+  return length;
+}
+
+void write_frame(const std::string& head, const std::string& body) {
+  std::string frame;
+  for (const size_t length : {head.size(), body.size()}) {
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      frame.push_back(static_cast<char>(length >> shift & 0xFF));
+    }
   }
-  if (task.act == "big") {
-    result.append(task.number << 10, '.');
-    end(task, true, result);
+  write_all(frame + head + body);
+}
+
+// What stands behind "NAME": in a head, up to a comma or a bracket.
+std::string field(const std::string& head, const std::string& name) {
+  const size_t at = head.find("\"" + name + "\":") + name.size() + 3;
+  const std::string value = head.substr(at, head.find_first_of(",}", at) - at);
+  return value[0] == '"' ? value.substr(1, value.size() - 2) : value;
+}
+
+[[noreturn]] void serve(const std::string& folder) {
+  write_frame("{\"Ready\":true}", "");
+  while (true) {
+    const std::string lengths = read_exactly(8);
+    const std::string head = read_exactly(length_at(lengths, 0));
+    const std::string payload = read_exactly(length_at(lengths, 4));
+    Task task;
+    task.folder = folder;
+    task.id = field(head, "RequestId");
+    task.attempt = std::strtoul(field(head, "Attempt").c_str(), nullptr, 10);
+    const Lock lock{task};
+    const Answer answer = run(task, payload, lock.held());
+    write_frame("{\"RequestId\":\"" + task.id + "\"" +
+                    (answer.succeeded ? "}" : ",\"Error\":{\"Type\":\"Oops\"}}"),
+                answer.result);
   }
-  if (task.attempt <= task.number) misbehave(task);
-  end(task, true, result);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string{argv[2]} == "--persistent") serve(argv[1]);
   if (argc != 2) return 2;
   Task task;
   task.folder = argv[1];
   task.id = variable("HOLDFAST_REQUEST_ID");
   task.attempt = std::strtoul(variable("HOLDFAST_ATTEMPT").c_str(), nullptr, 10);
-  const bool alone = lock(task);
-  parse(task, read_all());
-  note(task, "\"what\":\"handler_started\",\"payload\":\"" + task.payload + "\",\"alone\":" +
-                 (alone ? "true" : "false"));
-  act(task);
+  const Lock lock{task};
+  const Answer answer = run(task, read_all(), lock.held());
+  write_all(answer.result);
+  std::_Exit(answer.succeeded ? 0 : 1);
 }

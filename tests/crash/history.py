@@ -26,6 +26,8 @@ import zlib
 # deleted         message                          answered
 # handler_started id attempt payload alone         by the handlers themselves
 # handler_ended   id attempt succeeded
+# continued       id attempt                       by a worker, after a restart
+# worker_lost     id attempt                       by a worker that closes its connection
 # started         life hooks                       the daemon serves
 # died            life how code                    it is gone; `stopped`: it ended its handlers
 # found           (a row of ListEvents)            the rest: the end of the run

@@ -43,6 +43,7 @@ MUST_BE_SEEN = (
     "IdempotencyConflictException", "ResourceNotFoundException", "ServiceUnavailableException",
     "succeeded", "cancelled", "redrive", "discard", "sent", "deleted",
     "on_success", "on_failure", "dead_letter", "RetriesExhausted", "Interrupted",
+    "continued", "worker_lost",
 )
 
 

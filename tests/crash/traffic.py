@@ -33,9 +33,13 @@ ACTS = {
               "family:4": 4, "sleep:40": 5},
     "slow": {"slow": 12, "ok": 3, "sleep:200": 3, "fail:99": 1},
     "guest": {"ok": 5, "sleep:30": 3, "fail:1": 3, "fail:99": 1},
+    "served": {"ok": 20, "sleep:30": 10, "sleep:300": 8, "fail:1": 4, "fail:99": 2, "late:1": 2,
+               "lose:1": 2, "exit:1": 1, "big:40": 2},
+    "staying": {"ok": 20, "sleep:20": 8, "sleep:200": 3, "fail:1": 4, "fail:99": 2, "signal:1": 2,
+                "hang:1": 1, "family:1": 2, "flood:1": 1, "big:40": 2},
     "archive": {"big:60": 12, "ok": 2, "fail:1": 2, "fail:99": 1},
 }
-FUNCTIONS = {"work": 60, "frail": 18, "slow": 10, "guest": 14}
+FUNCTIONS = {"work": 50, "frail": 16, "slow": 10, "guest": 14, "served": 22, "staying": 18}
 DESTINATIONS = ("done", "failures", "letters")
 INBOX = "inbox"
 
