@@ -12,6 +12,10 @@
 //         times a second, and told at the attachment what is still held here.
 // Reason  A restart of the daemon must not cost an hour of work.
 //
+// Rule    Stopped with the connection is what was to stop, is over its deadline, or is a
+//         synchronous call; and the rest when worker_reattach_window has passed since.
+// Reason  The daemon waits for no answer of these, and may run their events again.
+//
 // Rule    What the daemon has given up (a timeout, a cancellation, an attachment
 //         too late) is told to the handler by stopped(), and nothing else is done.
 // Reason  A thread cannot be ended from outside. Look at stopped() in every loop.

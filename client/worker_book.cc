@@ -1,12 +1,18 @@
 #include "client/worker_book.h"
 
+#include <string_view>
 #include <utility>
 
 namespace holdfast::client {
+namespace {
 
-SharedAttempt WorkerBook::pushed(SharedAttempt attempt) {
+constexpr std::string_view kRequestResponse = "RequestResponse";
+
+}  // namespace
+
+SharedAttempt WorkerBook::pushed(SharedAttempt attempt, Instant deadline) {
   Held& held = held_[attempt->request_id()];
-  SharedAttempt older = std::exchange(held, {std::move(attempt)}).attempt;
+  SharedAttempt older = std::exchange(held, {std::move(attempt), deadline}).attempt;
   if (older) older->stop();
   return older;
 }
@@ -29,32 +35,45 @@ void WorkerBook::put_off(const Which& which) {
   if (held != nullptr && held->state == State::sent) held->state = State::put_off;
 }
 
-void WorkerBook::connection_lost() {
+void WorkerBook::deadline_moved(const Which& which, Instant deadline) {
+  if (Held* held = find_held(which)) held->deadline = deadline;
+}
+
+std::vector<SharedAttempt> WorkerBook::connection_lost(Instant now) {
   for (auto& [id, held] : held_) {
     if (held.result) held.state = State::unsent;
   }
+  return drop_if([&](const std::string&, const Held& held) {
+    return held.attempt->stopped() || held.deadline <= now ||
+           held.attempt->invocation_type() == kRequestResponse;
+  });
 }
 
-std::vector<SharedAttempt> WorkerBook::attached(const std::set<std::string>& continued) {
-  std::vector<SharedAttempt> lost;
-  std::erase_if(held_, [&](const auto& entry) {
-    const Held& held = entry.second;
-    if (!held.named || continued.contains(entry.first)) return false;
-    held.attempt->stop();
-    lost.push_back(held.attempt);
-    return true;
+std::vector<SharedAttempt> WorkerBook::attached(const std::set<std::string>& continued,
+                                                Instant deadline) {
+  for (auto& [id, held] : held_) {
+    if (held.named) held.deadline = deadline;
+  }
+  return drop_if([&](const std::string& id, const Held& held) {
+    return held.named && !continued.contains(id);
   });
-  return lost;
 }
 
 std::vector<SharedAttempt> WorkerBook::give_up() {
-  std::vector<SharedAttempt> given_up;
-  for (auto& [id, held] : held_) {
+  return drop_if([](const std::string&, const Held&) { return true; });
+}
+
+template <class Predicate>
+std::vector<SharedAttempt> WorkerBook::drop_if(Predicate is_lost) {
+  std::vector<SharedAttempt> dropped;
+  std::erase_if(held_, [&](const auto& entry) {
+    const auto& [id, held] = entry;
+    if (!is_lost(id, held)) return false;
     held.attempt->stop();
-    given_up.push_back(std::move(held.attempt));
-  }
-  held_.clear();
-  return given_up;
+    dropped.push_back(held.attempt);
+    return true;
+  });
+  return dropped;
 }
 
 WorkerBook::Held* WorkerBook::find_held(const Which& which) {

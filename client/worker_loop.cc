@@ -43,18 +43,19 @@ Answer<Served> WorkerLoop::run() {
   while (!ended_) {
     const Instant now = Clock::now();
     take_results();
+    keep_window(now);
     connect(now);
     if (attached_) speak(now);
     if (listen(now)) continue;
     if (is_done(now)) break;
     if (!ended_) wait(now);
   }
-  const std::vector<SharedAttempt> given_up = book_.give_up();
-  for (const SharedAttempt& attempt : given_up) pool_.forget(*attempt);
+  drop(book_.give_up());
   if (ended_) return *ended_;
-  if (given_up.empty()) return served_;
+  if (dropped_while_stopping_ == 0) return served_;
   return Failure{FailureKind::unknown, "",
-                 "the daemon did not take the answers of " + std::to_string(given_up.size()) +
+                 "the daemon did not take the answers of " +
+                     std::to_string(dropped_while_stopping_) +
                      " attempts before the worker was stopped"};
 }
 
@@ -63,7 +64,7 @@ void WorkerLoop::connect(Instant now) {
   connect_at_ = now + kReconnectDelay;
   const int system_error = connection_.open(options_.socket_path);
   if (system_error == 0) {
-    ask(Question::attach, {}, kAttachWorker, [this](wire::MapWriter& params) {
+    ask(now, Question::attach, {}, kAttachWorker, [this](wire::MapWriter& params) {
       pack_attach(params, options_, book_.names());
     });
   } else if (!options_.reconnect || (!was_attached_ && !may_come(system_error))) {
@@ -73,9 +74,9 @@ void WorkerLoop::connect(Instant now) {
   }
 }
 
-void WorkerLoop::ask(Question question, WorkerBook::Which which, std::string_view method,
-                 const WorkerConnection::PackParams& pack_params) {
-  asked_.emplace(connection_.request(method, pack_params), Asked{question, std::move(which)});
+void WorkerLoop::ask(Instant now, Question question, WorkerBook::Which which,
+                     std::string_view method, const WorkerConnection::PackParams& pack_params) {
+  asked_.emplace(connection_.request(method, pack_params), Asked{question, std::move(which), now});
 }
 
 void WorkerLoop::take_results() {
@@ -87,7 +88,7 @@ void WorkerLoop::take_results() {
 void WorkerLoop::speak(Instant now) {
   if (stopping() && !detach_asked_) {
     detach_asked_ = true;
-    ask(Question::detach, {}, kDetachWorker, [](wire::MapWriter&) {});
+    ask(now, Question::detach, {}, kDetachWorker, [](wire::MapWriter&) {});
   }
   if (answer_again_at_ && now >= *answer_again_at_) {
     answer_again_at_.reset();
@@ -95,7 +96,7 @@ void WorkerLoop::speak(Instant now) {
   }
   for (const WorkerBook::Held* held : book_.take_unsent()) {
     const Attempt& attempt = *held->attempt;
-    ask(Question::answer, {attempt.request_id(), attempt.number()}, method_of(*held->result),
+    ask(now, Question::answer, {attempt.request_id(), attempt.number()}, method_of(*held->result),
         [&](wire::MapWriter& params) {
           pack_which(params, attempt);
           pack_result(params, *held->result);
@@ -111,7 +112,7 @@ void WorkerLoop::beat(Instant now) {
   for (const SharedAttempt& attempt : book_.unanswered()) {
     if (attempt->stopped() || pool_.waits(*attempt)) continue;
     ++beats_unanswered_;
-    ask(Question::heartbeat, {attempt->request_id(), attempt->number()}, kSendAttemptHeartbeat,
+    ask(now, Question::heartbeat, {attempt->request_id(), attempt->number()}, kSendAttemptHeartbeat,
         [&](wire::MapWriter& params) { pack_which(params, *attempt); });
   }
 }
@@ -127,7 +128,7 @@ bool WorkerLoop::listen(Instant now) {
                },
                message);
   }
-  if (!connection_.is_open()) connection_lost();
+  if (!connection_.is_open()) connection_lost(now);
   return !messages.empty() || !connection_.is_open();
 }
 
@@ -149,7 +150,8 @@ void WorkerLoop::take_reply(wire::Reply& reply, Instant now) {
       return answer_answered(asked.which, refusal, now);
     case Question::heartbeat: {
       --beats_unanswered_;
-      if (refusal == nullptr || refusal->type != kResourceConflict) return;
+      if (refusal == nullptr) return book_.deadline_moved(asked.which, asked.at + timeout_);
+      if (refusal->type != kResourceConflict) return;
       const WorkerBook::Held* held = book_.find(asked.which);
       if (held != nullptr && !held->result) let_go(book_.settled(asked.which));
       return;
@@ -172,10 +174,14 @@ void WorkerLoop::attach_answered(wire::Reply& reply, Instant now) {
   const std::optional<AttachReply> attached = AttachReply::unpack(map.get());
   if (!attached) return connection_.refuse("the answer to AttachWorker lacks a field");
   was_attached_ = attached_ = true;
-  beat_period_ = std::max<Duration>(attached->timeout / kBeatsPerTimeout, 1ms);
+  window_ends_at_.reset();
+  timeout_ = attached->timeout;
+  beat_period_ = std::max<Duration>(timeout_ / kBeatsPerTimeout, 1ms);
   beat_at_ = now + beat_period_;
   reattach_window_ = attached->reattach_window.value_or(kReattachWindowDefault);
-  for (const SharedAttempt& lost : book_.attached(attached->continued)) let_go(lost);
+  for (const SharedAttempt& lost : book_.attached(attached->continued, now + timeout_)) {
+    let_go(lost);
+  }
 }
 
 // What is refused for good was answered before, has been given up by the daemon, or has
@@ -211,7 +217,7 @@ void WorkerLoop::run_attempt(RunAttempt what, Instant now) {
   }
   if (book_.empty()) beat_at_ = now + beat_period_;
   auto attempt = std::make_shared<Attempt>(std::move(what));
-  if (const SharedAttempt older = book_.pushed(attempt)) let_go(older);
+  if (const SharedAttempt older = book_.pushed(attempt, now + timeout_)) let_go(older);
   pool_.run(std::move(attempt));
 }
 
@@ -228,16 +234,35 @@ void WorkerLoop::let_go(const SharedAttempt& attempt) {
   pool_.forget(*attempt);
 }
 
-void WorkerLoop::connection_lost() {
+// Without an answer to be had for them.
+void WorkerLoop::drop(const std::vector<SharedAttempt>& attempts) {
+  for (const SharedAttempt& attempt : attempts) let_go(attempt);
+  if (stopping()) dropped_while_stopping_ += attempts.size();
+}
+
+void WorkerLoop::connection_lost(Instant now) {
   attached_ = detach_asked_ = detached_ = false;
   beats_unanswered_ = 0;
   asked_.clear();
-  book_.connection_lost();
   if (connection_.makes_no_sense()) {
-    end({FailureKind::unknown, "", connection_.why()});
-  } else if (!options_.reconnect && !(stopping() && book_.empty())) {
-    end({book_.empty() ? FailureKind::unreachable : FailureKind::unknown, "", connection_.why()});
+    return end({FailureKind::unknown, "", connection_.why()});
   }
+  if (!options_.reconnect && !(stopping() && book_.empty())) {
+    const auto kind = book_.empty() ? FailureKind::unreachable : FailureKind::unknown;
+    return end({kind, "", connection_.why()});
+  }
+  drop(book_.connection_lost(now));
+  if (!window_ends_at_) window_ends_at_ = now + reattach_window_;
+}
+
+// What is held may run elsewhere when it is over. A connection that still waits for its
+// attachment has named it, and goes too.
+void WorkerLoop::keep_window(Instant now) {
+  if (!window_ends_at_ || now < *window_ends_at_ || book_.empty()) return;
+  drop(book_.give_up());
+  if (!connection_.is_open()) return;
+  connection_.close("the daemon did not answer the attachment");
+  connection_lost(now);
 }
 
 bool WorkerLoop::is_done(Instant now) {
@@ -257,6 +282,7 @@ void WorkerLoop::wait(Instant now) {
     if (!book_.empty()) not_after(beat_at_);
     if (answer_again_at_) not_after(*answer_again_at_);
   }
+  if (window_ends_at_ && !book_.empty()) not_after(*window_ends_at_);
   if (!connection_.is_open() && !(stopping() && book_.empty())) not_after(connect_at_);
 
   int timeout_ms = -1;

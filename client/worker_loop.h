@@ -1,6 +1,6 @@
 // WorkerLoop: what the caller's thread of serve() does. It keeps the connection, and
 // moves attempts and answers between it, the book and the pool. This is the only place
-// of a worker that knows of time.
+// of a worker that asks the clock.
 //
 //    Answer<Served> served = WorkerLoop{options, pool, wake}.run();
 //
@@ -16,6 +16,7 @@
 #include <map>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "client/worker_book.h"
 #include "client/worker_connection.h"
@@ -39,12 +40,13 @@ class WorkerLoop {
   struct Asked {
     Question question;
     WorkerBook::Which which;  // of an answer or a heartbeat
+    Instant at;
   };
   using Refusal = wire::CallError;
 
   bool stopping() const { return options_.stop.stop_requested(); }
   void connect(Instant now);
-  void ask(Question question, WorkerBook::Which which, std::string_view method,
+  void ask(Instant now, Question question, WorkerBook::Which which, std::string_view method,
            const WorkerConnection::PackParams& pack_params);
   void take_results();
   void speak(Instant now);
@@ -57,7 +59,9 @@ class WorkerLoop {
   void run_attempt(RunAttempt what, Instant now);
   void stop_attempt(const WorkerBook::Which& which);
   void let_go(const SharedAttempt& attempt);
-  void connection_lost();
+  void drop(const std::vector<SharedAttempt>& attempts);
+  void connection_lost(Instant now);
+  void keep_window(Instant now);
   bool is_done(Instant now);
   void wait(Instant now);
   void end(Failure failure);
@@ -75,12 +79,15 @@ class WorkerLoop {
   bool detach_asked_ = false;
   bool detached_ = false;
   size_t beats_unanswered_ = 0;
+  size_t dropped_while_stopping_ = 0;
+  Duration timeout_{0};
   Duration beat_period_{0};
   Duration reattach_window_ = kReattachWindowDefault;
 
   Instant connect_at_{};  // not before then
   Instant beat_at_{};
   std::optional<Instant> answer_again_at_;
+  std::optional<Instant> window_ends_at_;  // not attached: so long is kept what is held
   std::optional<Instant> give_up_at_;  // stopping, nothing runs: so long we wait for replies
   std::optional<Failure> ended_;
 };

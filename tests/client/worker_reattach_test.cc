@@ -162,7 +162,7 @@ TEST(Worker, SendsAgainWhatTheDaemonCouldNotTakeNow) {
 TEST(Worker, GivesUpAnAnswerThatNobodyTakesAfterItWasStopped) {
   std::stop_source source;
   FakeServer server{{[&](Session& session) {
-    attach(session);
+    attach(session, {}, {}, 1h, 200ms);
     push(session, "r-1");
     EXPECT_EQ(session.request().method, "SendAttemptSuccess");
     source.request_stop();

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <latch>
 #include <map>
 #include <stop_token>
 #include <string>
@@ -53,9 +54,10 @@ inline Names held_in(const wire::Request& request) {
 }
 
 inline void answer_attach(Session& session, uint32_t msgid, const Ids& continued, const Ids& lost,
-                   std::chrono::milliseconds timeout) {
+                          std::chrono::milliseconds timeout, std::chrono::milliseconds window) {
   session.reply(msgid, [&](wire::MapWriter& map) {
-    map.number("WorkerId", 1).number("TimeoutMs", timeout.count()).number("ReattachWindowMs", 500);
+    map.number("WorkerId", 1).number("TimeoutMs", timeout.count());
+    map.number("ReattachWindowMs", window.count());
     {
       wire::ArrayWriter ids = map.array("Continued");
       for (const std::string& id : continued) ids.text(id);
@@ -67,20 +69,21 @@ inline void answer_attach(Session& session, uint32_t msgid, const Ids& continued
 
 // Gives what the worker held.
 inline Names attach(Session& session, const Ids& continued = {}, const Ids& lost = {},
-             std::chrono::milliseconds timeout = 1h) {
+                    std::chrono::milliseconds timeout = 1h,
+                    std::chrono::milliseconds window = 1h) {
   const wire::Request request = session.request();
   EXPECT_EQ(request.method, "AttachWorker");
   EXPECT_EQ(text_of(request, "FunctionName"), "f");
-  answer_attach(session, request.msgid, continued, lost, timeout);
+  answer_attach(session, request.msgid, continued, lost, timeout, window);
   return held_in(request);
 }
 
 inline void push(Session& session, const std::string& id, int64_t number = 1,
-          const std::string& payload = "") {
+                 const std::string& payload = "", const std::string& invocation_type = "Event") {
   session.push("RunAttempt", [&](wire::MapWriter& map) {
     map.text("FunctionName", "f").text("RequestId", id).number("Attempt", number);
-    map.text("InvocationType", "Event").number("DeadlineAt", 17).text("IdempotencyKey", "key");
-    map.bytes("Payload", payload).text("LaterField", "ignored");
+    map.text("InvocationType", invocation_type).number("DeadlineAt", 17);
+    map.text("IdempotencyKey", "key").bytes("Payload", payload).text("LaterField", "ignored");
   });
 }
 
@@ -119,6 +122,12 @@ inline void stop(Session& session, std::stop_source& source) {
 
 inline WorkerOptions options_for(const FakeServer& server, const std::stop_source& source) {
   return {.function_name = "f", .socket_path = server.path(), .stop = source.get_token()};
+}
+
+// Whether all have arrived; a while is waited for them.
+inline bool comes(const std::latch& latch) {
+  for (int n = 0; n < 10'000 && !latch.try_wait(); ++n) std::this_thread::sleep_for(1ms);
+  return latch.try_wait();
 }
 
 inline void wait_until_stopped(const Attempt& attempt) {

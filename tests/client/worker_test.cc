@@ -22,7 +22,7 @@ TEST(Worker, AnswersWhatIsPushed) {
     EXPECT_EQ(request.method, "AttachWorker");
     EXPECT_EQ(number_of(request, "Concurrency"), 1);
     EXPECT_EQ(text_of(request, "Held"), "(absent)");
-    answer_attach(session, request.msgid, {}, {}, 1h);
+    answer_attach(session, request.msgid, {}, {}, 1h, 1h);
     session.push("LaterPush", [](wire::MapWriter&) {});
     push(session, "r-1", 3, "cat");
     const wire::Request answer = session.request();
