@@ -271,7 +271,7 @@ bool WorkerLoop::is_done(Instant now) {
     return false;
   }
   if (book_.empty() && (detached_ || !connection_.is_open())) return true;
-  if (!give_up_at_) give_up_at_ = now + reattach_window_;
+  if (!give_up_at_) give_up_at_ = now + std::max(reattach_window_, kReattachWindowDefault);
   return now >= *give_up_at_;
 }
 

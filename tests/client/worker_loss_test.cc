@@ -236,5 +236,36 @@ TEST(Worker, TheWindowCountsFromTheLossAndNotFromTheLastConnection) {
   EXPECT_EQ(served->answered, 0u);
 }
 
+TEST(Worker, WithoutAWindowAStoppedWorkerStillWaitsForItsReplies) {
+  std::stop_source source;
+  FakeServer server{{[&](Session& session) {
+    attach(session, {}, {}, 1h, 0ms);
+    push(session, "r-1");
+    const wire::Request answer = session.request();
+    source.request_stop();
+    expect_detach(session);
+    std::this_thread::sleep_for(50ms);
+    accept(session, answer);
+    expect_gone(session);
+  }}};
+  const auto served = serve(options_for(server, source), [](const Attempt&) { return success(); });
+  ASSERT_TRUE(served) << served.error().message;
+  EXPECT_EQ(served->answered, 1u);
+}
+
+TEST(Worker, TellsOfWhatEndedWithTheConnectionAfterItWasStopped) {
+  std::stop_source source;
+  FakeServer server{{[&](Session& session) {
+    attach(session, {}, {}, 1h, 0ms);
+    push(session, "r-1");
+    EXPECT_EQ(session.request().method, "SendAttemptSuccess");
+    source.request_stop();
+    expect_detach(session);
+  }}};
+  const auto served = serve(options_for(server, source), [](const Attempt&) { return success(); });
+  ASSERT_FALSE(served);
+  EXPECT_EQ(served.error().kind, FailureKind::unknown);
+}
+
 }  // namespace
 }  // namespace holdfast::client
