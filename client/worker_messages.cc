@@ -54,9 +54,9 @@ void pack_attach(wire::MapWriter& params, const WorkerOptions& options,
 std::optional<AttachReply> AttachReply::unpack(const msgpack::object& map) {
   const auto timeout = number_in(map, "TimeoutMs");
   if (!timeout || *timeout <= 0) return std::nullopt;
-  AttachReply reply{Duration{*timeout}, std::nullopt, {}};
+  AttachReply reply{std::min(Duration{*timeout}, kTimeoutMax), std::nullopt, {}};
   if (const auto window = number_in(map, "ReattachWindowMs")) {
-    reply.reattach_window = Duration{std::max<int64_t>(*window, 0)};
+    reply.reattach_window = std::clamp(Duration{*window}, Duration::zero(), kTimeoutMax);
   }
   const auto* continued = wire::find(map, "Continued");
   if (continued == nullptr || continued->type != msgpack::type::ARRAY) return reply;

@@ -30,6 +30,9 @@ inline constexpr std::string_view kStopAttempt = "StopAttempt";
 void pack_attach(wire::MapWriter& params, const WorkerOptions& options,
                  const std::map<std::string, int64_t>& held);
 
+// Longer lengths of the daemon's count as this one: a clock reading plus it is an instant.
+inline constexpr Duration kTimeoutMax = std::chrono::hours{24 * 365};
+
 struct AttachReply {
   Duration timeout{0};
   std::optional<Duration> reattach_window;

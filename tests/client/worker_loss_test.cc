@@ -236,6 +236,23 @@ TEST(Worker, TheWindowCountsFromTheLossAndNotFromTheLastConnection) {
   EXPECT_EQ(served->answered, 0u);
 }
 
+TEST(Worker, LengthsWithoutEndAreLongOnes) {
+  std::stop_source source;
+  FakeServer server{{[&](Session& session) {
+                       constexpr auto endless = std::chrono::milliseconds::max();
+                       attach(session, {}, {}, endless, endless);
+                       push(session, "r-1");
+                       EXPECT_EQ(session.request().method, "SendAttemptSuccess");
+                     },
+                     [&](Session& session) {
+                       EXPECT_EQ(attach(session, {"r-1"}), (Names{{"r-1", 1}}));
+                       EXPECT_EQ(take_request(session), "SendAttemptSuccess r-1 1");
+                       stop(session, source);
+                     }}};
+  const auto served = serve(options_for(server, source), [](const Attempt&) { return success(); });
+  ASSERT_TRUE(served) << served.error().message;
+}
+
 TEST(Worker, WithoutAWindowAStoppedWorkerStillWaitsForItsReplies) {
   std::stop_source source;
   FakeServer server{{[&](Session& session) {
