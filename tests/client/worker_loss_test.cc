@@ -121,18 +121,18 @@ TEST(Worker, AHeartbeatMovesTheDeadlineUpToWhichALossIsSurvived) {
   EXPECT_EQ(served->answered, 1u);
 }
 
-TEST(Worker, AnAttachmentGivesANewDeadline) {
+TEST(Worker, AnAttachmentGivesANewDeadlineAndEndsTheWindow) {
   std::stop_source source;
   std::latch runs{1};
   std::latch may_end{1};
   FakeServer server{{[&](Session& session) {
-                       attach(session, {}, {}, 400ms);
+                       attach(session, {}, {}, 400ms, 400ms);
                        push(session, "r-1");
                        runs.wait();
                      },
                      [&](Session& session) {
                        EXPECT_EQ(attach(session, {"r-1"}, {}, 1h), (Names{{"r-1", 1}}));
-                       std::this_thread::sleep_for(500ms);  // the first one is over
+                       std::this_thread::sleep_for(500ms);  // the first ones are over
                      },
                      [&](Session& session) {
                        EXPECT_EQ(attach(session, {"r-1"}), (Names{{"r-1", 1}}));
@@ -188,6 +188,7 @@ TEST(Worker, WithoutAWindowEverythingEndsWithTheConnection) {
                        attach(session, {}, {}, 1h, 0ms);
                        push(session, "r-1");
                        late.runs.wait();
+                       std::this_thread::sleep_for(150ms);  // it connects again at once
                      },
                      late.not_taken_up(source)}};
   const auto served = serve(options_for(server, source),
