@@ -188,6 +188,7 @@ def worker_streams():
     for name, number in numbers.items():
         yield "attempt_" + name, pack([2, "StopAttempt", [{**stopped, "Attempt": number}]])
         yield "timeout_" + name, pack([1, 1, None, {**attached, "TimeoutMs": number}])
+        yield "window_" + name, pack([1, 1, None, {**attached, "ReattachWindowMs": number}])
     yield "large_payload", pack([2, "RunAttempt", [{**attempt, "Payload": b"x" * 40_000}]])
     yield "bad_cut_off", run[:-3]
     yield "bad_then_garbage", run + b"\xc1" + stop
@@ -204,7 +205,9 @@ def worker_streams():
     yield "bad_method_too_long", pack([2, "m" * 65, [attempt]])
     yield "bad_nesting", b"\x93\x02\xa1x\x91\x81\xa1a" + b"\x91" * 14
     yield "nesting_at_its_limit", b"\x93\x02\xa1x\x91\x81\xa1a" + b"\x91" * 12 + b"\xc0"
-    yield "bad_claim", b"\x93\x02\xa1x\x91\x81\xa1a\xc6\xff\xff\xff\xff"
+    claim = b"\x93\x02\xa1x\x91\x81\xa1a\xc6\xff\xff\xff\xff"
+    yield "bad_claim", claim
+    yield "bad_claim_and_more", claim + b"more" * 4
     yield "bad_extension", b"\x93\x02\xa1x\x91\x81\xa1a\xd4\x01\x02"
 
 
