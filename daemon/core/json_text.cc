@@ -18,6 +18,27 @@ constexpr std::array<uint8_t, 256> kValues = [] {
   return values;
 }();
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+bool is_digit(char character) { return character >= '0' && character <= '9'; }
+
+// The same text, but that outside strings no more than two digits stand in a row: JSON as
+// much as it was before, and its numbers fit in a double.
+std::string with_short_numbers(std::string_view text) {
+  std::string out;
+  bool in_string = false;
+  size_t digits = 0;
+  for (size_t n = 0; n < text.size(); ++n) {
+    const char character = text[n];
+    digits = !in_string && is_digit(character) ? digits + 1 : 0;
+    if (digits > 2) continue;
+    out.push_back(character);
+    if (character == '"') in_string = !in_string;
+    if (in_string && character == '\\' && n + 1 < text.size()) out.push_back(text[++n]);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string base64(std::string_view bytes) {
@@ -63,7 +84,11 @@ std::string quoted(std::string_view text) {
 }
 
 bool is_json(std::string_view bytes) {
-  return nlohmann::json::accept(bytes.begin(), bytes.end());
+  // The parser takes the one for the end of the text, and passes over the other.
+  if (bytes.find('\0') != bytes.npos || bytes.starts_with(kByteOrderMark)) return false;
+  if (nlohmann::json::accept(bytes.begin(), bytes.end())) return true;
+  // It also refuses numbers that it cannot hold.
+  return nlohmann::json::accept(with_short_numbers(bytes));
 }
 
 void append_json(std::string& out, std::string_view name, std::string_view bytes) {

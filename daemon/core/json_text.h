@@ -23,6 +23,8 @@ std::optional<std::string> from_base64(std::string_view text);
 // A string with its quotes; what is not UTF-8 is replaced.
 std::string quoted(std::string_view text);
 
+// One value, with numbers of any size. It may stand in the middle of other JSON: there is
+// neither a byte order mark nor a zero byte in it.
 bool is_json(std::string_view bytes);
 void append_json(std::string& out, std::string_view name, std::string_view bytes);
 
