@@ -29,6 +29,7 @@ void ChildPool::child_ready(ChildId id, TimePoint now) {
   CHECK(child.state == State::starting);
   became_idle(child, now);
   probes_ = 0;
+  probed_ = {};
   if (std::exchange(broken_, false)) {
     start_at_.reset();
     news_.push_back(Mended{});
@@ -40,7 +41,7 @@ void ChildPool::child_answered(ChildId id, bool keep, TimePoint now) {
   CHECK(child.state == State::busy);
   child.served += 1;
   served_ += 1;
-  faults_ = 0;
+  if (!child.outdated) faults_ = 0;
   became_idle(child, now);
   const bool full = size_.recycle_after > 0 && child.served >= size_.recycle_after;
   if (!keep || full) child.outdated = true;  // decide() lets it go
@@ -54,14 +55,17 @@ void ChildPool::wait_after_fault(TimePoint now) {
 void ChildPool::child_ending(ChildId id, bool own_fault, TimePoint now) {
   Child& child = children_.at(id);
   if (child.state == State::ending) return;
-  if (own_fault && child.state != State::starting) wait_after_fault(now);
+  if (own_fault && child.state != State::starting && !child.outdated) wait_after_fault(now);
   if (own_fault && child.state == State::starting) return;  // told by its end
   child.state = State::ending;
 }
 
-void ChildPool::start_failed(const std::string& why, TimePoint now) {
-  probes_ += 1;
-  start_at_ = now + backoff(kProbeAfter, kProbeAfterMax, probes_);
+void ChildPool::start_failed(ChildId id, const std::string& why, TimePoint now) {
+  if (id > probed_) {
+    probed_ = ChildId{last_child_};
+    probes_ += 1;
+    start_at_ = now + backoff(kProbeAfter, kProbeAfterMax, probes_);
+  }
   const bool any_ready = std::any_of(children_.begin(), children_.end(), [](const auto& one) {
     return one.second.state == State::idle || one.second.state == State::busy;
   });
@@ -74,10 +78,10 @@ void ChildPool::child_ended(ChildId id, std::string why, TimePoint now) {
   const auto node = children_.extract(id);
   CHECK(!node.empty());
   const Child& child = node.mapped();
-  if (child.state == State::starting && !child.outdated) start_failed(why, now);
+  if (child.state == State::starting && !child.outdated) start_failed(id, why, now);
   if (child.state == State::idle || child.state == State::busy) {
     if (child.state == State::busy) served_ += 1;
-    wait_after_fault(now);
+    if (!child.outdated) wait_after_fault(now);
   }
 }
 
@@ -93,6 +97,7 @@ void ChildPool::changed(PoolSize size, bool other_command) {
   for (auto& [id, child] : children_) child.outdated = true;
   faults_ = 0;
   probes_ = 0;
+  probed_ = {};
   start_at_.reset();
   if (std::exchange(broken_, false)) news_.push_back(Mended{});
 }
@@ -129,6 +134,18 @@ void ChildPool::retire(ChildId id, std::vector<Decision>& decisions) {
   decisions.push_back(Retire{id});
 }
 
+// Before anything is given: what waits would keep all of them for ever.
+void ChildPool::retire_surplus(std::vector<Decision>& decisions) {
+  for (auto at = children_.rbegin(); at != children_.rend() && live() > size_.children_max; ++at) {
+    const Child& child = at->second;
+    if (child.state == State::starting && !child.outdated) retire(at->first, decisions);
+  }
+  for (auto idle = longest_idle(); idle != children_.end() && live() > size_.children_max;
+       idle = longest_idle()) {
+    retire(idle->first, decisions);
+  }
+}
+
 std::vector<Decision> ChildPool::decide(TimePoint now) {
   std::vector<Decision> decisions;
   if (closed_ || broken_) {
@@ -142,6 +159,7 @@ std::vector<Decision> ChildPool::decide(TimePoint now) {
     }
   }
   if (!closed_) {
+    retire_surplus(decisions);
     for (auto idle = last_idle(); !queue_.empty() && idle != children_.end(); idle = last_idle()) {
       idle->second.state = State::busy;
       decisions.push_back(Give{idle->first, queue_.front()});
@@ -150,7 +168,7 @@ std::vector<Decision> ChildPool::decide(TimePoint now) {
     start_children(decisions, now);
     for (auto idle = longest_idle();
          idle != children_.end() && live() > size_.children_min &&
-         (idle->second.idle_since + kIdleTimeMax <= now || live() > size_.children_max);
+         idle->second.idle_since + kIdleTimeMax <= now;
          idle = longest_idle()) {
       retire(idle->first, decisions);
     }

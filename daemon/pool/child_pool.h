@@ -20,6 +20,10 @@
 //         has answered.
 // Reason  A command that dies at each event must not keep the box busy with starting it.
 //
+// Rule    When one does not get ready, those that had been started before tell nothing new
+//         by not getting ready, too; nor do ends of a command that was changed meanwhile.
+// Reason  Else a pool of many would be tried again after a minute, not after a second.
+//
 // Threads  the loop's. Bounds  the attempts that were started.
 #pragma once
 
@@ -132,8 +136,9 @@ class ChildPool {
   std::map<ChildId, Child>::iterator longest_idle();
   void became_idle(Child& child, TimePoint now);
   void wait_after_fault(TimePoint now);
-  void start_failed(const std::string& why, TimePoint now);
+  void start_failed(ChildId child, const std::string& why, TimePoint now);
   void retire(ChildId child, std::vector<Decision>& decisions);
+  void retire_surplus(std::vector<Decision>& decisions);
   void start_children(std::vector<Decision>& decisions, TimePoint now);
 
   PoolSize size_;
@@ -143,7 +148,8 @@ class ChildPool {
   bool broken_ = false;
   bool closed_ = false;
   uint32_t faults_ = 0;  // ends by themselves, since an answer
-  uint32_t probes_ = 0;  // processes that did not get ready, since one did
+  uint32_t probes_ = 0;  // times that one did not get ready, since one did
+  ChildId probed_;       // the last one that had been started, at the last of these times
   std::optional<TimePoint> start_at_;  // no process before
   uint64_t last_child_ = 0;
   uint64_t idle_order_ = 0;

@@ -84,6 +84,29 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+// Of JSON; empty for all that is no string.
+std::string string_of(std::string_view text) {
+  if (text.empty() || text.front() != '"') return {};
+  return json::parse(text).get<std::string>();
+}
+
+// Each member's name, and its value as it stands in the text, which is known to be JSON.
+// Without building the values: a result of some megabytes would become a hundred.
+template <class Found>
+void each_member(std::string_view object, Found found) {
+  for (size_t at = 1; at < object.size();) {
+    const size_t quote = object.find('"', at);
+    if (quote == object.npos) return;  // no member, or no further one
+    size_t end = quote + 1;
+    while (object[end] != '"') end += object[end] == '\\' ? 2 : 1;
+    const size_t value = object.find(':', end) + 1;
+    const size_t next = value_end(object, value);
+    found(string_of(object.substr(quote, end + 1 - quote)),
+          trimmed(object.substr(value, next - value)));
+    at = next + 1;
+  }
+}
+
 // What an answer may have, each as it stands in the text; of several the last one, as
 // parsers have it.
 struct Parts {
@@ -93,51 +116,42 @@ struct Parts {
   std::string_view result;
   std::string_view result_encoding;
 
-  std::string_view* named(std::string_view name) {
-    if (name == "\"Ready\"") return &ready;
-    if (name == "\"RequestId\"") return &request_id;
-    if (name == "\"Error\"") return &error;
-    if (name == "\"Result\"") return &result;
-    if (name == "\"ResultEncoding\"") return &result_encoding;
-    return nullptr;
+  void add(std::string_view name, std::string_view value) {
+    if (name == "Ready") ready = value;
+    if (name == "RequestId") request_id = value;
+    if (name == "Error") error = value;
+    if (name == "Result") result = value;
+    if (name == "ResultEncoding") result_encoding = value;
   }
 };
 
-// Without building the values: a result of some megabytes would become a hundred.
 std::optional<Parts> parts_of(std::string_view object) {
   object = trimmed(object);
   if (!core::is_json(object) || object.front() != '{') return std::nullopt;
   Parts parts;
-  for (size_t at = 1; at < object.size();) {
-    const size_t quote = object.find('"', at);
-    if (quote == object.npos) break;  // no member, or no further one
-    size_t end = quote + 1;
-    while (object[end] != '"') end += object[end] == '\\' ? 2 : 1;
-    const size_t value = object.find(':', end) + 1;
-    const size_t next = value_end(object, value);
-    if (std::string_view* part = parts.named(object.substr(quote, end + 1 - quote))) {
-      *part = trimmed(object.substr(value, next - value));
-    }
-    at = next + 1;
-  }
+  each_member(object, [&](std::string_view name, std::string_view value) {
+    parts.add(name, value);
+  });
   return parts;
 }
 
-// Of JSON; empty for all that is no string.
-std::string string_of(std::string_view text) {
-  if (text.empty() || text.front() != '"') return {};
-  return json::parse(text).get<std::string>();
+core::Failed failed_of(std::string_view error) {
+  core::Failed failed;
+  if (error.front() != '{') return failed;
+  each_member(error, [&](std::string_view name, std::string_view value) {
+    if (name == "Type") failed.error_type = cut(string_of(value), storage::kErrorTypeBytesMax);
+    if (name == "Message") {
+      failed.error_message = cut(string_of(value), storage::kErrorMessageBytesMax);
+    }
+  });
+  return failed;
 }
 
-core::Failed failed_of(std::string_view error) {
-  const json object = json::parse(error);
-  const auto under = [&](const char* name, size_t bytes_max) {
-    const auto at = object.is_object() ? object.find(name) : object.end();
-    if (at == object.end() || !at->is_string()) return std::string{};
-    return cut(at->get<std::string>(), bytes_max);
-  };
-  return {under("Type", storage::kErrorTypeBytesMax),
-          under("Message", storage::kErrorMessageBytesMax)};
+// The bytes that a base64 Result stands for; nothing if it is something else.
+std::optional<std::string> bytes_of(std::string_view result) {
+  if (result.empty()) return std::string{};  // there is none
+  if (result.front() != '"') return std::nullopt;
+  return core::from_base64(string_of(result));
 }
 
 Said said_of(const Parts& parts, std::string_view result) {
@@ -149,6 +163,20 @@ Said said_of(const Parts& parts, std::string_view result) {
   if (request_id.empty()) return Fault{"its answer has no RequestId"};
   if (!parts.error.empty()) return Answer{std::move(request_id), failed_of(parts.error)};
   return Answer{std::move(request_id), core::Succeeded{std::string{result}}};
+}
+
+Said said_in_line(std::string_view line, uint64_t result_bytes_max) {
+  const std::optional<Parts> parts = parts_of(line);
+  if (!parts) return Fault{"it wrote a line that is no JSON object"};
+  std::string_view result = parts->result;
+  std::optional<std::string> bytes;
+  if (string_of(parts->result_encoding) == "base64") {
+    bytes = bytes_of(result);
+    if (!bytes) return Fault{"its Result is not the base64 that ResultEncoding promises"};
+    result = *bytes;
+  }
+  if (result.size() > result_bytes_max) return Fault{"its result is too large", true};
+  return said_of(*parts, result);
 }
 
 }  // namespace
@@ -196,31 +224,21 @@ void FrameReader::drop_taken() {
 }
 
 Said FrameReader::next_line() {
-  const std::string_view rest = std::string_view{buffer_}.substr(taken_);
-  const size_t end = rest.find('\n', scanned_);
   // In base64, and with the rest of the line.
   const uint64_t line_bytes_max = result_bytes_max_ / 3 * 4 + 4 + kHeadBytesMax;
-  if (std::min(end, rest.size()) > line_bytes_max) return Fault{"its line is too long", true};
-  if (end == rest.npos) {
-    scanned_ = rest.size();
-    return NeedMore{};
+  for (;;) {
+    const std::string_view rest = std::string_view{buffer_}.substr(taken_);
+    const size_t end = rest.find('\n', scanned_);
+    if (std::min(end, rest.size()) > line_bytes_max) return Fault{"its line is too long", true};
+    if (end == rest.npos) {
+      scanned_ = rest.size();
+      return NeedMore{};
+    }
+    const std::string line{trimmed(rest.substr(0, end))};
+    taken_ += end + 1;
+    drop_taken();
+    if (!line.empty()) return said_in_line(line, result_bytes_max_);
   }
-  const std::string line{trimmed(rest.substr(0, end))};
-  taken_ += end + 1;
-  drop_taken();
-  if (line.empty()) return next_line();
-
-  const std::optional<Parts> parts = parts_of(line);
-  if (!parts) return Fault{"it wrote a line that is no JSON object"};
-  std::string_view result = parts->result;
-  std::optional<std::string> bytes;
-  if (parts->result_encoding == "\"base64\"") {
-    bytes = core::from_base64(string_of(parts->result));
-    if (!bytes) return Fault{"its Result is not the base64 that ResultEncoding promises"};
-    result = *bytes;
-  }
-  if (result.size() > result_bytes_max_) return Fault{"its result is too large", true};
-  return said_of(*parts, result);
 }
 
 Said FrameReader::next_prefixed() {

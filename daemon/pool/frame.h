@@ -68,7 +68,6 @@ class FrameReader {
  private:
   Said next_line();
   Said next_prefixed();
-  Said keep(Said said);
   void drop_taken();
 
   const config::Framing framing_;
