@@ -79,7 +79,7 @@ class Packer {
  private:
   // `field` is null for one that does not exist.
   void append_value(std::string& out, const Field* field) {
-    switch (recipe_.number(1) % 14) {
+    switch (recipe_.number(1) % 15) {
       case 0: return wire::append_str(out, recipe_.text(300));
       case 1: return wire::append_bin(out, recipe_.text(300));
       case 2: return wire::append_int(out, static_cast<int64_t>(recipe_.number(8)));
@@ -93,7 +93,8 @@ class Packer {
       case 10: return append_list_marker(out);
       case 11: return append_page_marker(out);
       case 12: return wire::append_str(out, to_message_id(storage::Seq{recipe_.number(2)}, kBox));
-      default: return wire::append_bool(out, recipe_.number(1) != 0);
+      case 13: return wire::append_bool(out, recipe_.number(1) != 0);
+      default: return append_numbers(out);
     }
   }
 
@@ -107,6 +108,7 @@ class Packer {
     const int64_t limits[] = {field->min, field->max, field->min - 1, field->max + 1};
     const int64_t limit = limits[choice % 4];
     if (field->type == FieldType::number) return wire::append_int(out, limit);
+    if (field->type == FieldType::numbers) return append_many_numbers(out, limit);
     const auto bytes = static_cast<size_t>(std::clamp<int64_t>(limit, 0, 10'000));
     const std::string text(bytes, field->alphabet == Alphabet::uuid ? 'a' : 'x');
     if (field->type != FieldType::texts) return wire::append_str(out, text);
@@ -121,6 +123,21 @@ class Packer {
     for (uint64_t left = recipe_.up_to(4); left > 0; --left) {
       const std::string_view name = recipe_.text(20);
       map.text(name, recipe_.text(20));
+    }
+  }
+  // Attempts that are held: each of any event, and of any number.
+  void append_numbers(std::string& out) {
+    wire::MapWriter map{out};
+    for (uint64_t left = recipe_.up_to(4); left > 0; --left) {
+      const std::string id = request_id();
+      map.number(id, static_cast<int8_t>(recipe_.number(1)));
+    }
+  }
+  void append_many_numbers(std::string& out, int64_t entries) {
+    wire::MapWriter map{out};
+    for (int64_t n = 0; n < entries; ++n) {
+      const storage::Seq seq{static_cast<uint64_t>(n)};
+      map.number(storage::to_request_id({storage::FunctionId{1}, storage::Lane{}, seq}, kBox), 1);
     }
   }
   void append_list_marker(std::string& out) {

@@ -4,7 +4,8 @@
 //
 // What must hold
 //   - A record is refused as corrupt with a reason, or what is written of it is what
-//     msgpack reads in its bytes, but for fields of a later version, and is read back equal.
+//     msgpack reads in its bytes, but for fields of a later version and the defaults of
+//     fields that an earlier version did not have, and is read back equal.
 //   - A key or an id that was parsed spells the same bytes again.
 #include <algorithm>
 #include <array>
@@ -52,16 +53,35 @@ std::vector<std::string> packed_entries(const msgpack::object_map& map) {
   return entries;
 }
 
+// How many fields of each record came later(), and may be missing at its end.
+template <class Record>
+constexpr uint32_t kLaterFields = 0;
+template <>
+constexpr uint32_t kLaterFields<RunningRecord> = 1;  // with_worker
+
+bool is_default(const msgpack::object& value) {
+  switch (value.type) {
+    case msgpack::type::BOOLEAN: return !value.via.boolean;
+    case msgpack::type::POSITIVE_INTEGER: return value.via.u64 == 0;
+    default: return false;
+  }
+}
+
 // Whether nothing of a value was lost or changed, but for the order of a map. Only at the
-// end of an array may there have been more: fields of a later version.
-bool is_kept(const msgpack::object& read, const msgpack::object& written) {
+// end of an array may there have been more, fields of a later version; and only at the end
+// of a record less, at most `later` fields, which then have their defaults.
+bool is_kept(const msgpack::object& read, const msgpack::object& written, uint32_t later = 0) {
   if (read.type != written.type) return false;
   if (read.type == msgpack::type::MAP) {
     return packed_entries(read.via.map) == packed_entries(written.via.map);
   }
   if (read.type != msgpack::type::ARRAY) return packed(read) == packed(written);
-  if (read.via.array.size < written.via.array.size) return false;
+  if (read.via.array.size + later < written.via.array.size) return false;
   for (uint32_t n = 0; n < written.via.array.size; ++n) {
+    if (n >= read.via.array.size) {
+      if (!is_default(written.via.array.ptr[n])) return false;
+      continue;
+    }
     if (!is_kept(read.via.array.ptr[n], written.via.array.ptr[n])) return false;
   }
   return true;
@@ -79,7 +99,7 @@ void check_record(std::string_view bytes, Decode decode) {
   const Result<Record> record = decode(bytes);
   if (refused(record)) return;
   const std::string written = encode(*record);
-  CHECK(is_kept(whole_value(bytes).get(), whole_value(written).get()));
+  CHECK(is_kept(whole_value(bytes).get(), whole_value(written).get(), kLaterFields<Record>));
   const Result<Record> again = decode(written);
   CHECK(again);
   CHECK(*again == *record);

@@ -102,6 +102,42 @@ REQUESTS = {
         "DiscardDeadLetters",
         {"FunctionName": "mail", "RequestId": BOX_REQUEST_ID},
     ),
+    "attach_worker": ("AttachWorker", {"FunctionName": "resize", "Concurrency": 1}),
+    "attach_worker_that_holds": (
+        "AttachWorker",
+        {"FunctionName": "resize", "Concurrency": 1024, "Held": {BOX_REQUEST_ID: 3}},
+    ),
+    "send_attempt_success": (
+        "SendAttemptSuccess",
+        {"RequestId": BOX_REQUEST_ID, "Attempt": 2**32 - 1, "Result": b"\x00\xff{}"},
+    ),
+    "send_attempt_failure": (
+        "SendAttemptFailure",
+        {
+            "RequestId": BOX_REQUEST_ID,
+            "Attempt": 1,
+            "ErrorType": "ValueError",
+            "ErrorMessage": "no such order",
+            "LogTail": b"last\0words\xff",
+        },
+    ),
+    "send_attempt_heartbeat": (
+        "SendAttemptHeartbeat",
+        {"RequestId": BOX_REQUEST_ID, "Attempt": 2},
+    ),
+    "detach_worker": ("DetachWorker", {}),
+    "bad_held_attempt": (
+        "AttachWorker",
+        {"FunctionName": "resize", "Concurrency": 1, "Held": {BOX_REQUEST_ID: 0}},
+    ),
+    "bad_held_of_no_event": (
+        "AttachWorker",
+        {"FunctionName": "resize", "Concurrency": 1, "Held": {"nobody": 1}},
+    ),
+    "bad_error_type_too_long": (
+        "SendAttemptFailure",
+        {"RequestId": BOX_REQUEST_ID, "Attempt": 1, "ErrorType": "t" * 129},
+    ),
 }
 
 
@@ -142,16 +178,23 @@ STREAMS = {
 # operation's row, a kind, and what the kind takes. See operations_fuzz.cc.
 RECIPES = {
     "recipe_get_event": bytes([1, 5, 0, 8, 0, 1, 0, 0, 17, 1, 4, 20]),
-    "recipe_receipt": bytes([12, 5, 0, 6, 2, 1, 9, 1])
+    "recipe_receipt": bytes([13, 5, 0, 6, 2, 1, 9, 1])
     + struct.pack(">qHB", 1_700_000_000_123, 99, 3)
     + b"\0",
     "recipe_limits": bytes([0, 5, 0, 6, 0, 1, 5, 1, 3, 5, 1, 4, 5, 1, 2, 5, 0]),
-    "recipe_texts": bytes([10, 5, 0, 6, 3, 1, 0, 0, 2, 98, 99, 2, 7, 2, 1, 97, 1, 98, 1, 99, 0]),
-    "recipe_texts_twice_a_name": bytes([10, 5, 0, 6, 3, 1, 0, 0, 2, 98, 99, 2, 7, 2])
+    "recipe_texts": bytes([11, 5, 0, 6, 3, 1, 0, 0, 2, 98, 99, 2, 7, 2, 1, 97, 1, 98, 1, 99, 0]),
+    "recipe_texts_twice_a_name": bytes([11, 5, 0, 6, 3, 1, 0, 0, 2, 98, 99, 2, 7, 2])
     + bytes([1, 97, 1, 98, 1, 97, 1, 99]),
-    "recipe_markers": bytes([6, 5, 0, 6, 1, 2, 10, 4]) + bytes(8),
-    "recipe_page": bytes([8, 5, 1, 6, 1, 2, 11]) + bytes(16),
+    "recipe_markers": bytes([7, 5, 0, 6, 1, 2, 10, 4]) + bytes(8),
+    "recipe_page": bytes([9, 5, 1, 6, 1, 2, 11]) + bytes(16),
     "recipe_unknown_field": bytes([5, 5, 0, 3, 120, 121, 122, 2]) + bytes(8),
+    "recipe_held": bytes([15, 5, 0, 6, 0, 1, 4, 8, 2, 14, 2])
+    + bytes([0, 1, 0, 0, 17, 3, 0, 2, 0, 0, 18, 1]),
+    "recipe_held_at_the_limit": bytes([15, 5, 0, 6, 0, 1, 5, 1, 2, 5, 1]),
+    "recipe_held_over_the_limit": bytes([15, 5, 0, 6, 0, 1, 5, 1, 2, 5, 3]),
+    "recipe_attempt_success": bytes([16, 5, 0, 8, 0, 1, 0, 0, 17, 1, 5, 1, 2, 1, 3, 97, 98, 99]),
+    "recipe_attempt_failure": bytes([17, 5, 0, 8, 0, 1, 0, 0, 17, 1, 5, 0])
+    + bytes([2, 5, 1, 3, 5, 1, 4, 5, 1]),
 }
 
 
@@ -221,7 +264,7 @@ ANSWER = [1, 2, 31, b"result", 32, "Sandbox.Timedout", "Task timed out after 3.0
 RECORDS = {
     "event": (0, [11, -12, 13, True, 1 << 40, "order-4711", b"pay\0load"]),
     "waiting": (1, [1_800_000_000_000, SPENT]),
-    "running": (2, [EVENT, 1, SPENT, 21, 22, "key", b"0123456789abcdef", 23, 24]),
+    "running": (2, [EVENT, 1, SPENT, 21, 22, "key", b"0123456789abcdef", 23, 24, True]),
     "attempt": (3, ATTEMPT),
     "idempotency": (4, [7, "order-4711", EVENT, 1, b"fedcba9876543210", ANSWER, 33]),
     "idempotency_unended": (4, [0, "k", [0, 0, 0], 0, bytes(16), None, 0]),
@@ -253,7 +296,7 @@ def at_limits(over):
     marks = [[2**64 - 1] * 2 + [2**60]] * (256 + over)
     yield "event", 0, [2**60, -(2**60), 0, False, 2**64 - 1, "k" * (256 + over), b""]
     yield "waiting", 1, [2**60 + over, SPENT]
-    yield "running", 2, [[2**32 - 1, 255 + over, 0], 0, SPENT, 0, 0, "", b"", 0, 0]
+    yield "running", 2, [[2**32 - 1, 255 + over, 0], 0, SPENT, 0, 0, "", b"", 0, 0, False]
     yield "attempt", 3, attempt
     yield "idempotency", 4, [0, "k" * (256 + over), EVENT, 0, bytes(16), None, 0]
     yield "history", 5, [EVENT, 0, 0, 0, 0, 0, SPENT, 0, None, 0] + error + [[]]
@@ -283,8 +326,12 @@ def records():
         )
     # Each value of these extra fields would do as the next field of the outer record.
     yield "running_of_a_later_version_inside", b"\x02" + pack(
-        [1, EVENT + [{0: 1}, [0, 0]], 0, SPENT + [[]], 1, 2, "", b"", 3, 4]
+        [1, EVENT + [{0: 1}, [0, 0]], 0, SPENT + [[]], 1, 2, "", b"", 3, 4, True]
     )
+    yield "running_of_an_earlier_version", b"\x02" + pack(
+        [1, EVENT, 1, SPENT, 21, 22, "key", b"0123456789abcdef", 23, 24]
+    )
+    yield "running_bad_worker", b"\x02" + pack([1, EVENT, 0, SPENT, 1, 2, "", b"", 3, 4, 5])
     yield "queue_bad_version", b"\x09" + pack([2, "q", 0, 0])
     yield "queue_bad_missing", b"\x09" + pack([1, "q", 0])
     yield "waiting_bad_instant", b"\x01" + pack([1, -1, SPENT])
