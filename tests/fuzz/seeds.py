@@ -13,6 +13,7 @@ import os
 import struct
 import sys
 
+import frame_seeds
 import msgpack
 
 BOX_REQUEST_ID = "00000000-0000-8001-8400-00000006abcd"  # seq 17, function 1
@@ -493,6 +494,8 @@ def all_seeds():
         yield "wal_audit", name, value
     for name, value in worker_streams():
         yield "worker", name, value
+    for name, value in frame_seeds.FRAMES.items():
+        yield "frames", name, value
 
 
 def main(arguments):
