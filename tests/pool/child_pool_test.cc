@@ -43,14 +43,8 @@ class ChildPoolTest : public testing::Test {
   }
 
   // Facts, each with what is decided then.
-  std::string wanted(uint64_t event) {
-    pool_->wanted(Seq{event});
-    return decide();
-  }
-  std::string ready(uint64_t child) {
-    pool_->child_ready(ChildId{child}, now_);
-    return decide();
-  }
+  std::string wanted(uint64_t event) { return pool_->wanted(Seq{event}), decide(); }
+  std::string ready(uint64_t child) { return pool_->child_ready(ChildId{child}, now_), decide(); }
   std::string answered(uint64_t child, bool keep = true) {
     pool_->child_answered(ChildId{child}, keep, now_);
     return decide();
@@ -67,10 +61,7 @@ class ChildPoolTest : public testing::Test {
     pool_->changed(size, other_command);
     return decide();
   }
-  std::string closed() {
-    pool_->close();
-    return decide();
-  }
+  std::string closed() { return pool_->close(), decide(); }
 
   // `count` processes that are ready, the last one of them most lately.
   void begin_ready(PoolSize size, uint64_t count) {
@@ -265,6 +256,15 @@ TEST_F(ChildPoolTest, ProcessesThatWereStartedTogetherFailOnce) {
   EXPECT_EQ(ended(8), "start 9");
   EXPECT_EQ(ended(9), "");
   EXPECT_EQ(wakeup_in(), 2s);
+}
+
+TEST_F(ChildPoolTest, AfterOneHasGotReadyTheNextThatDoesNotIsNew) {
+  begin({3, 3, 0});
+  EXPECT_EQ(decide(), "start 1, start 2, start 3");
+  EXPECT_EQ(ended(1, "no"), "broken: no");
+  EXPECT_EQ(ready(2), "start 4, mended");
+  EXPECT_EQ(ended(3, "no"), "");
+  EXPECT_EQ(wakeup_in(), 1s);
 }
 
 TEST_F(ChildPoolTest, WhenOneIsReadyItIsMendedAndTheWaitBeginsAnew) {
