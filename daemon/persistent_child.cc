@@ -149,6 +149,7 @@ void PersistentChild::answered(pool::Answer answer) {
   timer_.disarm();
   state_ = State::idle;
   has_attempt_ = false;
+  reader_.set_result_bytes_max(0);
   pipes_.log.drain([this](std::string_view bytes) { append_log_tail(log_tail_, bytes); });
   owner_->child_answered({std::move(answer.outcome), std::move(log_tail_)});
 }
@@ -191,9 +192,10 @@ void PersistentChild::process_ended(const spawner::Ended& ended) {
   pipes_.log.drain([this](std::string_view bytes) { append_log_tail(log_tail_, bytes); });
   std::string why = why_ended(ended);
   if (has_attempt_) {
-    // There is no process that could have another.
-    if (std::exchange(state_, State::ending) != State::ending) owner_->child_ending(true);
+    const bool by_itself = std::exchange(state_, State::ending) != State::ending;
     pipes_.output.drain([this](std::string_view bytes) { take_output(bytes); });
+    // There is no process that could have another.
+    if (by_itself) owner_->child_ending(!verdict_ || !complaint_.empty());
     if (!verdict_ && ended.by_signal) verdict_ = core::Signaled{ended.code};
     if (!verdict_) verdict_ = core::Exited{ended.code};
   }

@@ -25,12 +25,6 @@ bool same_command(const config::FunctionSettings& one, const config::FunctionSet
          one.kill_grace == other.kill_grace;
 }
 
-// Nobody has seen it. Who called and waits is told why.
-core::AttemptReport never_given(const core::StartAttempt& start, const std::string& why) {
-  if (start.type == storage::InvocationType::event) return {core::NotStarted{}, {}};
-  return {core::CannotStart{start.settings->command.front(), why}, {}};
-}
-
 }  // namespace
 
 class PersistentHandlers::Pool {
@@ -47,6 +41,7 @@ class PersistentHandlers::Pool {
   std::map<storage::Seq, core::StartAttempt> waiting;
   std::map<ChildId, core::StartAttempt> given;
   bool leaving = false;  // goes when its last process has ended
+  std::optional<TimePoint> wakeup;
 };
 
 // Hears one process, and passes on to which pool it belongs.
@@ -62,7 +57,7 @@ class PersistentHandlers::Owner : public ChildOwner {
   void child_answered(core::AttemptReport report) override {
     const auto given = pool_.given.extract(id_);
     CHECK(!given.empty());
-    pool_.plan.child_answered(id_, true, handlers_.now());
+    pool_.plan.child_answered(id_, handlers_.now());
     handlers_.functions_.erase(given.mapped().event.seq);
     handlers_.facts_.finished(given.mapped(), std::move(report));
     handlers_.carry_out(pool_);
@@ -141,7 +136,7 @@ void PersistentHandlers::start(core::StartAttempt start) {
   if (link_.lost()) return;
   const auto at = pools_.find(start.function);
   if (at == pools_.end()) {  // a reload has taken it out meanwhile
-    turn_away(std::move(start), "the function was taken out");
+    turn_away(std::move(start));
     return;
   }
   Pool& pool = *at->second;
@@ -158,7 +153,7 @@ void PersistentHandlers::stop(const core::EventId& event) {
   Pool& pool = *pools_.at(function->second);
   if (pool.plan.withdrawn(event.seq)) {
     auto waiting = pool.waiting.extract(event.seq);
-    turn_away(std::move(waiting.mapped()), "it was stopped before it began");
+    turn_away(std::move(waiting.mapped()));
     return;
   }
   for (const auto& [id, start] : pool.given) {
@@ -168,9 +163,10 @@ void PersistentHandlers::stop(const core::EventId& event) {
   }
 }
 
-void PersistentHandlers::turn_away(core::StartAttempt start, const std::string& why) {
+// Nobody has seen it.
+void PersistentHandlers::turn_away(core::StartAttempt start) {
   functions_.erase(start.event.seq);
-  tell([this, start = std::move(start), why] { facts_.finished(start, never_given(start, why)); });
+  tell([this, start = std::move(start)] { facts_.finished(start, {core::NotStarted{}, {}}); });
 }
 
 // --- processes -----------------------------------------------------------------
@@ -195,17 +191,24 @@ void PersistentHandlers::carry_out(Pool& pool) {
                      [&](TurnAway& away) {
                        auto waiting = pool.waiting.extract(away.event);
                        CHECK(!waiting.empty());
-                       turn_away(std::move(waiting.mapped()), away.reason);
+                       turn_away(std::move(waiting.mapped()));
                      },
                  },
                  decision);
     }
   }
+  const std::optional<TimePoint> wakeup = pool.plan.next_wakeup();
+  if (wakeup != pool.wakeup) {
+    if (pool.wakeup) wakeups_.erase({*pool.wakeup, pool.name});
+    if (wakeup) wakeups_.emplace(*wakeup, pool.name);
+    pool.wakeup = wakeup;
+    rearm();
+  }
   if (pool.leaving && pool.plan.empty()) {
+    if (pool.wakeup) wakeups_.erase({*pool.wakeup, pool.name});
     const auto gone = pools_.extract(pool.name);
     CHECK(!gone.empty());
   }
-  rearm();
 }
 
 void PersistentHandlers::start_child(Pool& pool, ChildId id) {
@@ -259,19 +262,22 @@ void PersistentHandlers::tell_news() {
 }
 
 void PersistentHandlers::tick() {
-  if (!link_.lost()) carry_out_all();
+  if (link_.lost()) return;
+  std::vector<std::string> due;
+  for (auto at = wakeups_.begin(); at != wakeups_.end() && at->first <= now(); ++at) {
+    due.push_back(at->second);
+  }
+  for (const std::string& name : due) {
+    if (const auto at = pools_.find(name); at != pools_.end()) carry_out(*at->second);
+  }
+  rearm();
 }
 
 void PersistentHandlers::rearm() {
-  std::optional<TimePoint> at;
-  for (const auto& [name, pool] : pools_) {
-    const auto wakeup = pool->plan.next_wakeup();
-    if (wakeup && (!at || *wakeup < *at)) at = wakeup;
-  }
-  if (at) {
-    wakeup_.arm(std::max(Duration{1}, *at - now()));
-  } else {
+  if (wakeups_.empty()) {
     wakeup_.disarm();
+  } else {
+    wakeup_.arm(std::max(Duration{1}, wakeups_.begin()->first - now()));
   }
 }
 

@@ -18,7 +18,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/api/status.h"
@@ -69,7 +71,7 @@ class PersistentHandlers {
   void give(Pool& pool, const pool::Give& give);
   void child_ended(Pool& pool, pool::ChildId id, std::optional<core::AttemptReport> report,
                    std::string why);
-  void turn_away(core::StartAttempt start, const std::string& why);
+  void turn_away(core::StartAttempt start);
   void tell(std::function<void()> news);
   void tell_news();
   void tick();
@@ -81,6 +83,7 @@ class PersistentHandlers {
   const storage::BoxTag box_;
   const PersistentFacts facts_;
   std::map<std::string, std::unique_ptr<Pool>> pools_;
+  std::set<std::pair<TimePoint, std::string>> wakeups_;
   std::map<storage::Seq, std::string> functions_;  // of the attempts that were started
   std::vector<std::function<void()>> news_;        // to be told from the loop
   uv::Timer news_timer_;

@@ -50,8 +50,8 @@ std::string pool_text(const msgpack::object& pool) {
 
 void show_status(const msgpack::object& status) {
   show_summary(status);
-  Table functions{{"FUNCTION", "BACKLOG", "OLDEST S", "RUNNING", "WORKERS", "POOL", "SUCCEEDED", "FAILED",
-                   "DEAD LETTERS", "BYTES", "DROPPED"}};
+  Table functions{{"FUNCTION", "BACKLOG", "OLDEST S", "RUNNING", "WORKERS", "POOL", "SUCCEEDED",
+                   "FAILED", "DEAD LETTERS", "BYTES", "DROPPED"}};
   for (const msgpack::object* row : rows_of(status, "Functions")) {
     const msgpack::object* pool = wire::find(*row, "Pool");
     const std::string note = is_true(*row, "Configured") ? "" : " (not configured)";

@@ -36,7 +36,7 @@ void ChildPool::child_ready(ChildId id, TimePoint now) {
   }
 }
 
-void ChildPool::child_answered(ChildId id, bool keep, TimePoint now) {
+void ChildPool::child_answered(ChildId id, TimePoint now) {
   Child& child = children_.at(id);
   CHECK(child.state == State::busy);
   child.served += 1;
@@ -44,12 +44,16 @@ void ChildPool::child_answered(ChildId id, bool keep, TimePoint now) {
   if (!child.outdated) faults_ = 0;
   became_idle(child, now);
   const bool full = size_.recycle_after > 0 && child.served >= size_.recycle_after;
-  if (!keep || full) child.outdated = true;  // decide() lets it go
+  if (full) child.outdated = true;  // decide() lets it go
+}
+
+void ChildPool::start_not_before(TimePoint at) {
+  if (!start_at_ || *start_at_ < at) start_at_ = at;
 }
 
 void ChildPool::wait_after_fault(TimePoint now) {
   faults_ += 1;
-  start_at_ = now + backoff(kRestartAfter, kRestartAfterMax, faults_);
+  start_not_before(now + backoff(kRestartAfter, kRestartAfterMax, faults_));
 }
 
 void ChildPool::child_ending(ChildId id, bool own_fault, TimePoint now) {
@@ -64,14 +68,17 @@ void ChildPool::start_failed(ChildId id, const std::string& why, TimePoint now) 
   if (id > probed_) {
     probed_ = ChildId{last_child_};
     probes_ += 1;
-    start_at_ = now + backoff(kProbeAfter, kProbeAfterMax, probes_);
+    start_not_before(now + backoff(kProbeAfter, kProbeAfterMax, probes_));
   }
-  const bool any_ready = std::any_of(children_.begin(), children_.end(), [](const auto& one) {
-    return one.second.state == State::idle || one.second.state == State::busy;
+  start_failure_ = why;  // decide() looks whether others take what waits
+}
+
+// Those that will have another event.
+bool ChildPool::any_ready() const {
+  return std::any_of(children_.begin(), children_.end(), [](const auto& one) {
+    const Child& child = one.second;
+    return !child.outdated && (child.state == State::idle || child.state == State::busy);
   });
-  if (any_ready || closed_) return;  // they take what waits
-  if (!std::exchange(broken_, true)) news_.push_back(Broken{why});
-  for (const Seq event : std::exchange(queue_, {})) news_.push_back(TurnAway{event, why});
 }
 
 void ChildPool::child_ended(ChildId id, std::string why, TimePoint now) {
@@ -148,9 +155,12 @@ void ChildPool::retire_surplus(std::vector<Decision>& decisions) {
 
 std::vector<Decision> ChildPool::decide(TimePoint now) {
   std::vector<Decision> decisions;
+  const bool any_wanted = !queue_.empty() || size_.children_min > 0;
+  if (probes_ > 0 && any_wanted && !any_ready() && !closed_ && !std::exchange(broken_, true)) {
+    news_.push_back(Broken{start_failure_});
+  }
   if (closed_ || broken_) {
-    const std::string why = closed_ ? "the function was taken out" : "it is broken";
-    for (const Seq event : std::exchange(queue_, {})) news_.push_back(TurnAway{event, why});
+    for (const Seq event : std::exchange(queue_, {})) news_.push_back(TurnAway{event});
   }
   for (auto& [id, child] : children_) {
     const bool goes = closed_ || child.outdated;

@@ -3,7 +3,7 @@
 //
 //    pool.wanted(event);
 //    for (const Decision& decision : pool.decide(now)) ...   // StartChild, Give, ...
-//    pool.child_ready(child, now);  pool.child_answered(child, true, now);
+//    pool.child_ready(child, now);  pool.child_answered(child, now);
 //
 // Rule    At most children_max processes, those that are ending included.
 // Reason  It is what the operator said; an ending one still has its memory.
@@ -75,7 +75,6 @@ struct Mended {};
 // The attempt reaches nobody.
 struct TurnAway {
   Seq event;
-  std::string reason;
 };
 using Decision = std::variant<StartChild, Give, Retire, Broken, Mended, TurnAway>;
 
@@ -97,8 +96,8 @@ class ChildPool {
 
   // --- processes
   void child_ready(ChildId child, TimePoint now);
-  // What it had is over. `keep`: it may have another one.
-  void child_answered(ChildId child, bool keep, TimePoint now);
+  // What it had has succeeded.
+  void child_answered(ChildId child, TimePoint now);
   // It is being ended, with what it has; by its own fault or not.
   void child_ending(ChildId child, bool own_fault, TimePoint now);
   void child_ended(ChildId child, std::string why, TimePoint now);
@@ -135,6 +134,8 @@ class ChildPool {
   std::map<ChildId, Child>::iterator last_idle();
   std::map<ChildId, Child>::iterator longest_idle();
   void became_idle(Child& child, TimePoint now);
+  bool any_ready() const;
+  void start_not_before(TimePoint at);
   void wait_after_fault(TimePoint now);
   void start_failed(ChildId child, const std::string& why, TimePoint now);
   void retire(ChildId child, std::vector<Decision>& decisions);
@@ -146,6 +147,7 @@ class ChildPool {
   std::deque<Seq> queue_;
   std::vector<Decision> news_;  // Broken, Mended and TurnAway, to be told next
   bool broken_ = false;
+  std::string start_failure_;  // why the last one that failed did not get ready
   bool closed_ = false;
   uint32_t faults_ = 0;  // ends by themselves, since an answer
   uint32_t probes_ = 0;  // times that one did not get ready, since one did

@@ -119,7 +119,7 @@ struct Parts {
   void add(std::string_view name, std::string_view value) {
     if (name == "Ready") ready = value;
     if (name == "RequestId") request_id = value;
-    if (name == "Error") error = value;
+    if (name == "Error") error = value == "null" ? std::string_view{} : value;
     if (name == "Result") result = value;
     if (name == "ResultEncoding") result_encoding = value;
   }
@@ -170,7 +170,10 @@ Said said_in_line(std::string_view line, uint64_t result_bytes_max) {
   if (!parts) return Fault{"it wrote a line that is no JSON object"};
   std::string_view result = parts->result;
   std::optional<std::string> bytes;
-  if (string_of(parts->result_encoding) == "base64") {
+  if (!parts->result_encoding.empty()) {
+    if (string_of(parts->result_encoding) != "base64") {
+      return Fault{"its ResultEncoding is not base64"};
+    }
     bytes = bytes_of(result);
     if (!bytes) return Fault{"its Result is not the base64 that ResultEncoding promises"};
     result = *bytes;

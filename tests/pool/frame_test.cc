@@ -204,7 +204,7 @@ INSTANTIATE_TEST_SUITE_P(
         LineCase{"without_message", R"({"RequestId":"a","Error":{"Type":"T"}})", "a failed T: "},
         LineCase{"empty", R"({"RequestId":"a","Error":{}})", "a failed : "},
         LineCase{"not_an_object", R"({"RequestId":"a","Error":"oh"})", "a failed : "},
-        LineCase{"null_is_an_error", R"({"RequestId":"a","Error":null})", "a failed : "},
+        LineCase{"null_is_none", R"({"RequestId":"a","Error":null,"Result":1})", "a = 1"},
         LineCase{"a_type_that_is_no_string", R"({"RequestId":"a","Error":{"Type":7,"Message":[]}})",
                  "a failed : "},
         LineCase{"an_error_wins_over_a_result", R"({"RequestId":"a","Result":1,"Error":{}})",

@@ -130,14 +130,13 @@ class PoolWorld {
     pool_.child_ready(id, now_);
     settle();
   }
-  void answered(ChildId id, bool keep) {
+  void answered(ChildId id) {
     Process& process = processes_.at(id);
     finish_event(process);
     process.served += 1;
-    process.leaves |= !keep;
     process.leaves |= size_.recycle_after > 0 && process.served >= size_.recycle_after;
     became_idle(process);
-    pool_.child_answered(id, keep, now_);
+    pool_.child_answered(id, now_);
     settle();
   }
   void ending(ChildId id, bool own_fault) {
@@ -186,7 +185,7 @@ class PoolWorld {
         if (choice < 7) return;
         return choice < 8 ? ending(id, true) : ended(id);
       case Phase::busy:
-        if (choice < 7) return answered(id, choice > 0);
+        if (choice < 7) return answered(id);
         return choice < 9 ? ending(id, choice == 7) : ended(id);
       case Phase::ending:
         return ended(id);
@@ -197,7 +196,7 @@ class PoolWorld {
     for (const auto& [id, process] : processes_) {
       switch (process.phase) {
         case Phase::starting: process.is_late ? ended(id) : ready(id); return true;
-        case Phase::busy: answered(id, true); return true;
+        case Phase::busy: answered(id); return true;
         case Phase::ending: ended(id); return true;
         case Phase::idle: break;
       }
@@ -245,7 +244,10 @@ class PoolWorld {
   }
   void carry_out(const Broken&) {
     EXPECT_FALSE(broken_);
-    EXPECT_EQ(count(Phase::idle) + count(Phase::busy), 0u) << "one is ready";
+    EXPECT_TRUE(std::none_of(processes_.begin(), processes_.end(), [](const auto& one) {
+      const Phase phase = one.second.phase;
+      return (phase == Phase::idle || phase == Phase::busy) && !one.second.leaves;
+    })) << "one is ready, and stays";
     broken_ = true;
   }
   void carry_out(const Mended&) { broken_ = false; }
