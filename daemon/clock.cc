@@ -74,7 +74,8 @@ Moment Clock::advance(const ClockReading& reading) {
     stamp_.now = wall;
     if (dark_time_ages_) stamp_.lit += dark;
   }
-  return Moment{stamp_.now, stamp_.lit, from_ms<WallTime>(reading.wall_ms)};
+  return Moment{stamp_.now, stamp_.lit, from_ms<WallTime>(reading.wall_ms),
+                from_ms<UpPoint>(stamp_.boottime_ms)};
 }
 
 }  // namespace holdfast::daemon

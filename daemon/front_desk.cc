@@ -106,7 +106,10 @@ void FrontDesk::move_deadline(const Caller& caller, const api::HeartbeatAttempt&
 
 void FrontDesk::detach(const Caller& caller, const Moment& now) {
   const auto from = worker(caller);
-  if (from) engine_.absorb(engine_.core().worker_detached(admit(caller), *from, now));
+  if (!from) return;
+  const core::Ticket ticket = admit(caller);
+  detaching_.insert(ticket);
+  engine_.absorb(engine_.core().worker_detached(ticket, *from, now));
 }
 
 void FrontDesk::attach(const Caller& caller, api::AttachWorker&& attach) {
@@ -119,6 +122,7 @@ void FrontDesk::attach(const Caller& caller, api::AttachWorker&& attach) {
   attachment.function = std::move(attach.function);
   attachment.concurrency = attach.concurrency;
   attachment.held = std::move(attach.held);
+  attachment.unknown = std::move(attach.unknown);
   attaching_.insert(attachment.ticket);
   engine_.absorb(engine_.core().worker_attached(std::move(attachment), engine_.moment()));
 }
@@ -163,6 +167,8 @@ void FrontDesk::reply(core::Reply&& reply) {
   }
   std::string bytes;
   api::append_answer(bytes, caller->msgid, reply.answer, engine_.core().ledger());
+  // Nothing is pushed after the reply to DetachWorker.
+  if (detaching_.erase(reply.ticket) > 0) return workers_.reply(caller->session, std::move(bytes));
   send(*caller, bytes);
 }
 

@@ -57,6 +57,7 @@ class FrontDesk final : public Desk {
   const std::function<api::StatusReport()> report_;
   std::unordered_map<core::Ticket, Caller> callers_;
   std::set<core::Ticket> attaching_;
+  std::set<core::Ticket> detaching_;
   core::Ticket next_ticket_{1};
 };
 

@@ -122,7 +122,7 @@ void Service::turn_over() {
   desk_.workers().tell_of_lost();
   engine_.turn_over();
   if (!server_) return;
-  desk_.workers().send_pushes();
+  if (desk_.workers().send_pushes()) engine_.turn_over();  // their time runs
   crash_point("before_replies");
   server_->flush_touched();
   crash_point("after_replies");
@@ -179,7 +179,10 @@ void Service::command_broken(const std::string& function, const std::string& why
 }
 
 void Service::command_mended(const std::string& function) {
-  spdlog::info("the persistent command of {} starts again", function);
+  const auto settings = settings_.functions.find(function);
+  if (settings != settings_.functions.end() && !core_.draining()) {
+    spdlog::info("the persistent command of {} starts again, or is another one", function);
+  }
   engine_.absorb(core_.command_mended(function, engine_.moment()));
 }
 
@@ -282,7 +285,7 @@ void Service::reload() {
   set_log_level(settings_.daemon.log_level);
   server_->set_limits(settings_.limits);
   engine_.absorb(core_.settings_changed(settings_, engine_.moment()));
-  persistent_.configure(settings_);
+  if (!core_.draining()) persistent_.configure(settings_);
   crash_point("in_reload");
   for (const std::string& warning : config::warnings(settings_)) spdlog::warn("{}", warning);
   spdlog::info("reloaded: {} functions", settings_.functions.size());

@@ -7,6 +7,7 @@
 
 #include "daemon/api/answers.h"
 #include "daemon/api/errors.h"
+#include "storage/base/match.h"
 
 namespace holdfast::daemon {
 namespace {
@@ -72,6 +73,10 @@ void WorkerDesk::session_closed(SessionId session) {
 }
 
 void WorkerDesk::tell_of_lost() {
+  for (const auto& [event, attempt] : std::exchange(taken_back_, {})) {
+    engine_.absorb(engine_.core().attempt_finished(event, attempt, {core::NotStarted{}, {}},
+                                                   engine_.moment()));
+  }
   for (const core::WorkerId worker : std::exchange(lost_, {})) {
     engine_.absorb(engine_.core().worker_lost(worker, engine_.moment()));
   }
@@ -91,7 +96,23 @@ void WorkerDesk::push(core::StartAttempt&& start) {
   queue(id, std::move(start));
 }
 
-void WorkerDesk::push(const core::StopAttempt& stop) { queue(*stop.worker, stop); }
+void WorkerDesk::push(const core::StopAttempt& stop) {
+  const auto at = workers_.find(*stop.worker);
+  if (at == workers_.end()) return;
+  const auto of_it = [&](const Push& push) {
+    const auto* start = std::get_if<core::StartAttempt>(&push);
+    return start != nullptr && start->event == stop.event && start->attempt == stop.attempt;
+  };
+  if (std::erase_if(at->second.pushes, of_it) > 0) {
+    taken_back_.emplace_back(stop.event, stop.attempt);
+  } else {
+    queue(*stop.worker, stop);
+  }
+}
+
+void WorkerDesk::reply(SessionId session, std::string bytes) {
+  if (const auto worker = worker_of(session)) queue(*worker, std::move(bytes));
+}
 
 void WorkerDesk::close(const core::CloseWorker& close) {
   const auto at = workers_.find(close.worker);
@@ -99,25 +120,49 @@ void WorkerDesk::close(const core::CloseWorker& close) {
   if (Session* session = server_->find(at->second.session)) session->close();
 }
 
-void WorkerDesk::send_pushes() {
+bool WorkerDesk::has_room(SessionId session, const Push& push) const {
+  const auto* start = std::get_if<core::StartAttempt>(&push);
+  const size_t unsent = server_->find(session)->unsent_bytes();
+  return unsent == 0 ||
+         unsent + (start == nullptr ? 0 : start->payload->size()) <= kPushesUnreadMax;
+}
+
+void WorkerDesk::send(core::WorkerId id, SessionId to, const Push& push) {
   const storage::BoxTag box = engine_.core().ledger().box();
+  std::string bytes;
+  std::visit(match{
+                 [&](const core::StartAttempt& start) {
+                   engine_.absorb(engine_.core().attempt_pushed(id, start.event, start.attempt,
+                                                                engine_.moment()));
+                   api::append_push(bytes, start, box);
+                   server_->push(to, bytes);
+                 },
+                 [&](const core::StopAttempt& stop) {
+                   api::append_push(bytes, stop, box);
+                   server_->push(to, bytes);
+                 },
+                 [&](const std::string& reply) { server_->reply(to, reply); },
+             },
+             push);
+}
+
+bool WorkerDesk::send_pushes() {
+  bool told = false;
   for (const core::WorkerId id : std::exchange(waiting_, {})) {
-    const auto at = workers_.find(id);
-    if (at == workers_.end()) continue;
-    const SessionId to = at->second.session;
-    std::deque<Push>& pushes = at->second.pushes;
     // A push may end the connection, and with it the worker.
-    while (!pushes.empty()) {
-      const Session* session = server_->find(to);
-      if (session == nullptr || session->unsent_bytes() > kPushesUnreadMax) break;
-      std::string bytes;
-      std::visit([&](const auto& push) { api::append_push(bytes, push, box); }, pushes.front());
-      pushes.pop_front();
-      server_->push(to, bytes);
-      if (!workers_.contains(id)) break;
+    for (auto at = workers_.find(id); at != workers_.end() && !at->second.pushes.empty();
+         at = workers_.find(id)) {
+      const SessionId to = at->second.session;
+      if (server_->find(to) == nullptr || !has_room(to, at->second.pushes.front())) break;
+      const Push push = std::move(at->second.pushes.front());
+      at->second.pushes.pop_front();
+      send(id, to, push);
+      told = true;
     }
-    if (workers_.contains(id) && !pushes.empty()) waiting_.push_back(id);
+    const auto at = workers_.find(id);
+    if (at != workers_.end() && !at->second.pushes.empty()) waiting_.push_back(id);
   }
+  return told;
 }
 
 std::vector<api::WorkerView> WorkerDesk::views() const {

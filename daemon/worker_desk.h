@@ -6,7 +6,8 @@
 //    desk.tell_of_lost();           // once per turn, before the engine's
 //    desk.send_pushes();            // and after it, before the server flushes
 //
-// Rule    A push is encoded when at most kPushesUnreadMax wait unread in its connection.
+// Rule    A push is encoded when nothing waits unread in its connection, or at most
+//         kPushesUnreadMax with it.
 // Reason  Until then its payload is the running attempt's, which is counted there; a
 //         worker that does not read holds one payload more, and not all it could have.
 //
@@ -52,16 +53,20 @@ class WorkerDesk {
   void session_closed(SessionId session);
 
   void push(core::StartAttempt&& start);
+  // One that it was not pushed yet is taken back, and has not started.
   void push(const core::StopAttempt& stop);
+  // Behind what was pushed before.
+  void reply(SessionId session, std::string bytes);
   void close(const core::CloseWorker& close);
 
   void tell_of_lost();
-  void send_pushes();
+  // True when the core was told of some.
+  bool send_pushes();
 
   std::vector<api::WorkerView> views() const;
 
  private:
-  using Push = std::variant<core::StartAttempt, core::StopAttempt>;
+  using Push = std::variant<core::StartAttempt, core::StopAttempt, std::string>;
   struct Worker {
     SessionId session;
     uv::Peer peer;
@@ -71,12 +76,15 @@ class WorkerDesk {
   };
 
   void queue(core::WorkerId id, Push push);
+  bool has_room(SessionId session, const Push& push) const;
+  void send(core::WorkerId id, SessionId to, const Push& push);
 
   Engine& engine_;
   Server* server_ = nullptr;
   std::map<core::WorkerId, Worker> workers_;
   std::unordered_map<SessionId, core::WorkerId> by_session_;
   std::vector<core::WorkerId> lost_;
+  std::vector<std::pair<core::EventId, core::AttemptNumber>> taken_back_;
   std::vector<core::WorkerId> waiting_;  // have pushes
   core::WorkerId last_id_;
 };

@@ -54,12 +54,13 @@ class Fields {
   storage::EventId event_named(std::string_view request_id) {
     const auto id = storage::from_request_id(request_id, ledger_.box());
     // An id that this box could not have given must not reach the core, nor a MessageId.
-    if (id && id->lane == storage::Lane{} && id->seq < ledger_.state().next_seq &&
-        ledger_.functions().contains(id->function)) {
-      return *id;
-    }
+    if (id && is_known(*id)) return *id;
     fail(kResourceNotFound, "no event has this RequestId: it was never accepted on this box");
     return {};
+  }
+  bool is_known(const storage::EventId& id) const {
+    return id.lane == storage::Lane{} && id.seq < ledger_.state().next_seq &&
+           ledger_.functions().contains(id.function);
   }
   std::optional<storage::FunctionId> function() {
     const auto name = bytes("FunctionName");
@@ -253,8 +254,14 @@ Call decode_attach_worker(Fields& fields) {
   call.concurrency = static_cast<uint32_t>(fields.number("Concurrency").value_or(1));
   if (const msgpack::object* held = fields.find("Held")) {
     for (const auto& entry : std::span{held->via.map.ptr, held->via.map.size}) {
-      const storage::EventId id = fields.event_named(wire::as_text(entry.key).value_or(""));
-      call.held[id] = attempt_of(wire::as_int(entry.val).value_or(0));
+      // A worker may know of more than a box that has lost something.
+      const auto text = wire::as_text(entry.key).value_or("");
+      const auto id = storage::from_request_id(text, fields.ledger().box());
+      if (id && !fields.is_known(*id)) {
+        call.unknown.push_back(*id);
+      } else {
+        call.held[fields.event_named(text)] = attempt_of(wire::as_int(entry.val).value_or(0));
+      }
     }
   }
   return call;

@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "client/wire/message.h"
 #include "daemon/api/operations.h"
@@ -71,6 +72,7 @@ struct AttachWorker {
   std::string function;
   uint32_t concurrency = 1;
   std::map<storage::EventId, storage::AttemptNumber> held;
+  std::vector<storage::EventId> unknown;  // held, and of this box, but not known here
 };
 struct AnswerAttempt {
   storage::EventId event;

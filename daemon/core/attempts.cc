@@ -101,7 +101,7 @@ AttemptRecord describe(const AttemptReport& report, AttemptNumber attempt,
                    "the daemon was told to stop while the attempt ran");
           },
           [&](const NotStarted&) {
-            failed(Failure::interrupted, "NotStarted", "the handler was gone before it had it");
+            failed(Failure::interrupted, "NotStarted", "no handler took it: nothing ran");
           },
           [&](const Succeeded&) { CHECK(!"a success is not a failed attempt"); },
       },
@@ -162,10 +162,7 @@ void Lifecycle::start(Step& step, Function& function, Running running, const Mom
                                       is_event ? std::nullopt
                                                : std::optional{running.callers.front()},
                                       worker});
-  if (worker) {
-    give_to(*worker, running);
-    undated_.emplace_back(step.seq, running.event.seq);
-  }
+  if (worker) give_to(*worker, running);
   add_running(function, std::move(running));
 }
 
@@ -190,7 +187,7 @@ Lifecycle::Running Lifecycle::take_running(Function& function, Seq seq) {
   running_bytes_ -= memory_of(running.record, *running.settings);
   settle_outcome(function, running);
   if (running.worker) {
-    if (running.deadline) worker_deadlines_.erase({*running.deadline, seq});
+    drop_deadline(running);
     workers_.give_back(*running.worker, seq);
   }
   touch(function);
@@ -206,7 +203,8 @@ void Lifecycle::stop(Step& step, Running& running, StopReason reason, const Mome
   if (!running.worker) return;
   running.verdict = Stopped{};
   if (reason == StopReason::timed_out) running.verdict = TimedOut{running.settings->timeout};
-  set_deadline(running, moment.now + running.settings->kill_grace);
+  if (!running.pushed) return;  // the shell takes it back
+  set_deadline(running, moment.up + grace(*running.settings));
 }
 
 Lifecycle::Life Lifecycle::life_of(Running running) const {
@@ -272,7 +270,11 @@ void Lifecycle::finished(Step& step, Function& function, Running running, Attemp
   const bool not_started = std::holds_alternative<NotStarted>(report.outcome) &&
                            !broken(Mutant::not_started_counts);
   const bool stopped = std::holds_alternative<Stopped>(report.outcome) || not_started;
-  if (running.type == InvocationType::synchronous) {
+  if (not_started && running.type == InvocationType::synchronous && !running.recorded) {
+    const Refused refused{Refusal::unavailable, "no handler took it, nothing ran: repeat"};
+    for (const Ticket caller : running.callers) step.effects.push_back(Reply{caller, refused});
+    awaited_ended(step, running.event.seq);
+  } else if (running.type == InvocationType::synchronous) {
     Life life = life_of(std::move(running));
     life.spent.failures += stopped ? 0 : 1;
     const auto condition =

@@ -67,6 +67,8 @@ void Lifecycle::event_loaded_for_cancel(Step& step, const storage::LoadedEvent& 
   const std::vector<Ticket> tickets = std::move(look->second.tickets);
   cancels_.erase(look);
   if (tickets.empty()) return;  // it was claimed meanwhile; the claim answers
+  const auto running = running_.find(loaded.id.seq);
+  CHECK(running == running_.end() || running->second.event != loaded.id);
   const auto refuse_all = [&](const std::string& message) {
     for (Ticket ticket : tickets) {
       step.effects.push_back(Reply{ticket, Refused{Refusal::conflict, message}});

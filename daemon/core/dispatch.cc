@@ -30,7 +30,7 @@ Step Lifecycle::begin() {
 }
 
 Step Lifecycle::finish(Step step, const Moment& moment) {
-  date_pushed(moment);
+  now_less_up_ = moment.now.time_since_epoch() - moment.up.time_since_epoch();
   release_held_back();
   const std::set<FunctionId> first = std::exchange(touched_, {});
   for (FunctionId id : first) {
@@ -315,7 +315,9 @@ std::optional<TimePoint> Lifecycle::next_wakeup() const {
   if (disk_was_short_ && has_disk()) sooner(TimePoint{});
   if (history_ages_at_) sooner(*history_ages_at_);
   if (!await_ends_.empty()) sooner(await_ends_.begin()->first);
-  if (const auto workers = workers_wakeup()) sooner(*workers);
+  if (const auto workers = workers_wakeup()) {
+    sooner(TimePoint{workers->time_since_epoch() + now_less_up_});
+  }
   if (ledger_.state().idempotency_bytes > 0 && !sweeping_from_) sooner(sweep_at_);
   return at;
 }

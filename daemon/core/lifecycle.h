@@ -79,6 +79,7 @@ struct Attachment {
   std::string function;
   uint32_t concurrency = 1;
   std::map<EventId, AttemptNumber> held;  // what it still runs, from before a restart
+  std::vector<EventId> unknown;           // of that what was never accepted here
 };
 
 // What the last start found and settled.
@@ -87,6 +88,10 @@ struct RecoveryCounts {
   uint64_t interrupted_calls = 0;
   uint64_t waiting = 0;  // events of the backlogs, the interrupted ones included
 };
+
+// A worker has at least this long to answer what it was told to stop, since its whole
+// connection ends otherwise.
+inline constexpr Duration kWorkerGraceMin = std::chrono::milliseconds{100};
 
 class Lifecycle {
  public:
@@ -132,7 +137,11 @@ class Lifecycle {
   Step worker_attached(Attachment attachment, const Moment& moment);
   // Nothing more for it; what it holds it may still answer.
   Step worker_detached(Ticket ticket, WorkerId worker, const Moment& moment);
+  // Its connection has ended. What was not pushed to it by then goes to another.
   Step worker_lost(WorkerId worker, const Moment& moment);
+  // It is on its way to the worker: the time of the attempt runs from here.
+  Step attempt_pushed(WorkerId worker, const EventId& id, AttemptNumber attempt,
+                      const Moment& moment);
   // Fenced by event, attempt and worker.
   Step attempt_answered(Ticket ticket, WorkerId worker, const EventId& id, AttemptNumber attempt,
                         AttemptReport report, const Moment& moment);
@@ -212,8 +221,9 @@ class Lifecycle {
     // last life had it, and may come back.
     bool with_worker = false;
     std::optional<WorkerId> worker;
-    std::optional<TimePoint> deadline;  // then it is stopped; after that, its worker is
-    std::optional<Outcome> verdict;  // what it was stopped for
+    bool pushed = false;
+    std::optional<UpPoint> deadline;  // then it is stopped; after that, its worker is
+    std::optional<Outcome> verdict;   // what it was stopped for
   };
 
   // An event at its ending, wherever it stood.
@@ -320,16 +330,17 @@ class Lifecycle {
   void attach(Step& step, const Attachment& attachment, const Moment& moment);
   Running* held_by(WorkerId worker, const EventId& id, AttemptNumber attempt);
   void give_to(WorkerId worker, Running& running);
-  void set_deadline(Running& running, TimePoint deadline);
-  void date_pushed(const Moment& moment);
-  void lose_worker(Step& step, WorkerId worker, const Moment& moment);
+  void set_deadline(Running& running, UpPoint deadline);
+  void drop_deadline(Running& running);
+  static Duration grace(const config::FunctionSettings& settings);
+  void refuse_waiting(Step& step, WorkerId worker, const char* why);
   void workers_ticked(Step& step, const Moment& moment);
   void set_adrift(Step& step, const storage::RunningKey& key,
                   const storage::RunningRecord& record, const Moment& moment);
   void adrift_loaded(Step& step, const storage::LoadedEvent& loaded, const Moment& moment);
   void settle_adrift(Step& step, const Moment& moment);
   bool is_left(const Running& running) const;
-  std::optional<TimePoint> workers_wakeup() const;
+  std::optional<UpPoint> workers_wakeup() const;
   void verify_workers() const;
 
   // ending.cc
@@ -401,14 +412,14 @@ class Lifecycle {
   std::set<std::pair<TimePoint, Ticket>> await_ends_;
 
   WorkerBook workers_;
-  std::set<std::pair<TimePoint, Seq>> worker_deadlines_;
-  std::deque<std::pair<StepSeq, Seq>> undated_;  // their time runs from when they are pushed
+  std::set<std::pair<UpPoint, Seq>> worker_deadlines_;
   // Attempts of the last life's workers, and until when those may come back. First their
   // events are read; who attaches meanwhile waits for that.
   std::map<EventId, std::pair<storage::RunningKey, storage::RunningRecord>> adrift_loading_;
   std::vector<Attachment> attaching_;
-  std::optional<TimePoint> reattach_ends_;
+  std::optional<UpPoint> reattach_ends_;
   bool drain_over_ = false;
+  Duration now_less_up_{0};  // as of the last fact: next_wakeup() speaks of core time
 
   std::map<FunctionId, std::deque<DeadLetterWork>> dead_letter_work_;
 

@@ -14,7 +14,7 @@ struct Succeeded {
   std::string result;  // standard output, at most result_bytes_max
 };
 struct Exited {
-  int status;  // 1..255
+  int status;  // 1..255; 0: a persistent command ended without an answer
 };
 struct Signaled {
   int signal;  // by somebody else than us

@@ -159,7 +159,8 @@ std::optional<Refused> Lifecycle::refuse_submission(const Function& function,
                      "the disk is too full for any attempt to start (half of disk_free_min): free "
                      "disk space; service resumes alone"};
     }
-    if (!function.has_command() && workers_.attached(function.id) == 0) {
+    const bool any_worker = settings.workers && workers_.attached(function.id) > 0;
+    if (!function.has_command() && !any_worker) {
       return Refused{Refusal::unavailable,
                      function.broken.empty()
                          ? "no worker of this function is attached: start one, or invoke it as "

@@ -22,10 +22,9 @@
 
 namespace holdfast::core {
 
-namespace {
-// Until a commit is through.
-constexpr Duration kCloseRetry = std::chrono::milliseconds{10};
-}  // namespace
+Duration Lifecycle::grace(const config::FunctionSettings& settings) {
+  return std::max(settings.kill_grace, kWorkerGraceMin);
+}
 
 // --- attaching ---------------------------------------------------------------
 
@@ -58,7 +57,7 @@ void Lifecycle::attach(Step& step, const Attachment& attachment, const Moment& m
   const config::FunctionSettings& settings = *function.settings;
   workers_.attach(attachment.worker, function.id, attachment.concurrency);
   Attached attached{attachment.worker, settings.timeout, settings_.limits.worker_reattach_window,
-                    {}, {}};
+                    {}, attachment.unknown};
   std::vector<Running*> cancelled;
   for (const auto& [id, attempt] : attachment.held) {
     const auto at = running_.find(id.seq);
@@ -70,7 +69,8 @@ void Lifecycle::attach(Step& step, const Attachment& attachment, const Moment& m
       continue;
     }
     give_to(attachment.worker, at->second);
-    set_deadline(at->second, moment.now + settings.timeout);
+    at->second.pushed = true;
+    set_deadline(at->second, moment.up + settings.timeout);
     attached.continued.push_back(id);
     if (!at->second.cancels.empty()) cancelled.push_back(&at->second);
   }
@@ -81,6 +81,7 @@ void Lifecycle::attach(Step& step, const Attachment& attachment, const Moment& m
 
 Step Lifecycle::worker_detached(Ticket ticket, WorkerId worker, const Moment& moment) {
   Step step = begin();
+  refuse_waiting(step, worker, "it has detached");
   if (const Worker* found = workers_.find(worker)) {
     const FunctionId function = found->function;
     workers_.detach(worker);
@@ -140,7 +141,7 @@ Step Lifecycle::attempt_heartbeat(Ticket ticket, WorkerId worker, const EventId&
                                       : "that attempt is being stopped: answer it";
     step.effects.push_back(Reply{ticket, Refused{Refusal::conflict, why}});
   } else {
-    set_deadline(*held, moment.now + held->settings->timeout);
+    set_deadline(*held, moment.up + held->settings->timeout);
     step.effects.push_back(Reply{ticket, DeadlineMoved{moment.wall + held->settings->timeout}});
   }
   return finish(std::move(step), moment);
@@ -156,57 +157,69 @@ void Lifecycle::give_to(WorkerId worker, Running& running) {
   function.workers_free = workers_.free(function.id);
 }
 
-void Lifecycle::set_deadline(Running& running, TimePoint deadline) {
-  if (running.deadline) worker_deadlines_.erase({*running.deadline, running.event.seq});
+void Lifecycle::set_deadline(Running& running, UpPoint deadline) {
+  drop_deadline(running);
   running.deadline = deadline;
   worker_deadlines_.emplace(deadline, running.event.seq);
 }
 
-// The worker counts from its push, which waits for the disk: we are never before it.
-void Lifecycle::date_pushed(const Moment& moment) {
-  while (!undated_.empty() && undated_.front().first <= durable_) {
-    const auto [started_in, seq] = undated_.front();
-    undated_.pop_front();
-    const auto at = running_.find(seq);
-    if (at == running_.end() || at->second.started_in != started_in) continue;
-    if (!at->second.deadline) set_deadline(at->second, moment.now + at->second.settings->timeout);
+void Lifecycle::drop_deadline(Running& running) {
+  if (running.deadline) worker_deadlines_.erase({*running.deadline, running.event.seq});
+  running.deadline.reset();
+}
+
+Step Lifecycle::attempt_pushed(WorkerId worker, const EventId& id, AttemptNumber attempt,
+                               const Moment& moment) {
+  Step step = begin();
+  const auto at = running_.find(id.seq);
+  if (at != running_.end() && at->second.event == id && at->second.worker == worker &&
+      at->second.spent.attempt == attempt && !std::exchange(at->second.pushed, true)) {
+    Running& running = at->second;
+    const Duration left = running.verdict ? grace(*running.settings) : running.settings->timeout;
+    set_deadline(running, moment.up + left);
   }
+  return finish(std::move(step), moment);
+}
+
+// One that had not been let in yet has nothing to lose.
+void Lifecycle::refuse_waiting(Step& step, WorkerId worker, const char* why) {
+  std::erase_if(attaching_, [&](const Attachment& one) {
+    if (one.worker != worker) return false;
+    step.effects.push_back(Reply{one.ticket, Refused{Refusal::unavailable, why}});
+    return true;
+  });
 }
 
 Step Lifecycle::worker_lost(WorkerId worker, const Moment& moment) {
   Step step = begin();
-  // One that had not been let in yet has nothing to lose.
-  std::erase_if(attaching_, [&](const Attachment& one) {
-    if (one.worker != worker) return false;
-    step.effects.push_back(Reply{one.ticket, Refused{Refusal::unavailable, "it has gone"}});
-    return true;
-  });
-  lose_worker(step, worker, moment);
-  return finish(std::move(step), moment);
-}
-
-void Lifecycle::lose_worker(Step& step, WorkerId worker, const Moment& moment) {
-  if (workers_.find(worker) == nullptr) return;
+  refuse_waiting(step, worker, "it has gone");
+  if (workers_.find(worker) == nullptr) return finish(std::move(step), moment);
   const Worker lost = workers_.remove(worker);
   Function& function = backlog_.at(lost.function);
   touch(function);
   for (const Seq seq : lost.attempts) {
-    const Running& held = running_.at(seq);
+    Running& held = running_.at(seq);
+    if (drain_over_ && held.pushed && is_left(held)) {  // the next start settles it
+      drop_deadline(held);
+      held.worker.reset();
+      continue;
+    }
     Outcome outcome = WorkerLost{};
-    if (held.started_in > durable_) outcome = NotStarted{};  // its push has not left
     if (held.verdict) outcome = *held.verdict;
+    if (!held.pushed) outcome = NotStarted{};
     finished(step, function, take_running(function, seq), {std::move(outcome), {}}, moment);
   }
+  return finish(std::move(step), moment);
 }
 
 void Lifecycle::workers_ticked(Step& step, const Moment& moment) {
-  while (!worker_deadlines_.empty() && worker_deadlines_.begin()->first <= moment.now) {
+  while (!worker_deadlines_.empty() && worker_deadlines_.begin()->first <= moment.up) {
     Running& running = running_.at(worker_deadlines_.begin()->second);
     if (!running.verdict) {
       stop(step, running, StopReason::timed_out, moment);
       continue;
     }
-    const WorkerId worker = *running.worker;
+    drop_deadline(running);
     if (broken(Mutant::silent_worker_kept)) {
       Function& function = backlog_.at(running.event.function);
       AttemptReport report{*running.verdict, {}};
@@ -214,26 +227,20 @@ void Lifecycle::workers_ticked(Step& step, const Moment& moment) {
                moment);
       continue;
     }
-    // Not before all that it was given has left: it must not begin what ends here.
-    const std::set<Seq>& held = workers_.find(worker)->attempts;
-    if (std::any_of(held.begin(), held.end(), [&](Seq seq) {
-          return running_.at(seq).started_in > durable_;
-        })) {
-      set_deadline(running, moment.now + kCloseRetry);
-      continue;
-    }
+    // The shell tells when the connection has ended: until then it may still answer.
+    const WorkerId worker = *running.worker;
+    workers_.detach(worker);
+    touch(backlog_.at(running.event.function));
     step.effects.push_back(CloseWorker{worker});
-    lose_worker(step, worker, moment);
   }
-  if (reattach_ends_ && *reattach_ends_ <= moment.now && adrift_loading_.empty()) {
+  if (reattach_ends_ && *reattach_ends_ <= moment.up && adrift_loading_.empty()) {
     reattach_ends_.reset();
     if (!broken(Mutant::adrift_forgotten)) settle_adrift(step, moment);
   }
 }
 
-std::optional<TimePoint> Lifecycle::workers_wakeup() const {
-  std::optional<TimePoint> at;
-  if (!undated_.empty() && undated_.front().first <= durable_) return TimePoint{};  // at once
+std::optional<UpPoint> Lifecycle::workers_wakeup() const {
+  std::optional<UpPoint> at;
   if (!worker_deadlines_.empty()) at = worker_deadlines_.begin()->first;
   if (reattach_ends_ && adrift_loading_.empty() && (!at || *reattach_ends_ < *at)) {
     at = reattach_ends_;
@@ -250,7 +257,7 @@ void Lifecycle::set_adrift(Step& step, const storage::RunningKey& key,
   function.events_running += 1;
   growth_ += function.growth;
   step.effects.push_back(LoadEvent{record.event, LoadPurpose::adrift});
-  reattach_ends_ = moment.now + settings_.limits.worker_reattach_window;
+  reattach_ends_ = moment.up + settings_.limits.worker_reattach_window;
 }
 
 void Lifecycle::adrift_loaded(Step& step, const storage::LoadedEvent& loaded,
@@ -270,6 +277,11 @@ void Lifecycle::adrift_loaded(Step& step, const storage::LoadedEvent& loaded,
                                        : std::make_shared<const config::FunctionSettings>();
   running.started_wall = record.started_wall;
   running.with_worker = true;
+  running.pushed = true;
+  // Who asked to cancel it while its record was being read.
+  if (auto look = cancels_.find(record.event); look != cancels_.end()) {
+    running.cancels = std::exchange(look->second.tickets, {});
+  }
   function.events_running -= 1;
   add_running(function, std::move(running));
   if (!adrift_loading_.empty()) return;

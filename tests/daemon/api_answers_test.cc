@@ -336,8 +336,8 @@ TEST(Status, FunctionsAreThoseOfTheConfigurationAndThoseWithSomethingKept) {
             R"({"Functions":[{"FunctionName":"resize","Configured":true,"Backlog":0,"Running":0,)"
             R"("DeadLetters":0,"DeadLettersBytes":0,"Timeout":3000,"ConcurrencyMax":8,"Retries":2,)"
             R"("Kinds":["command"],"Command":["/bin/cat","-"]},{"FunctionName":"left",)"
-            R"("Configured":false,"Backlog":0,"Running":0,)"
-            R"("DeadLetters":2,"DeadLettersBytes":300}]})");
+            R"("Configured":false,"Backlog":0,"Running":0,"DeadLetters":2,)"
+            R"("DeadLettersBytes":300}]})");
   out.clear();
   append_queues(out, kMsgid, core);
   EXPECT_EQ(text_of(out), R"({"Queues":[{"QueueName":"done","Configured":true,"Messages":0,)"

@@ -162,7 +162,9 @@ core::Outcome Simulation::roll_outcome(const test::Handler& handler) {
     case 1: return core::Signaled{9};
     case 2: return core::TimedOut{handler.start.settings->timeout};
     case 3: return core::ResultTooLarge{handler.start.settings->result_bytes_max};
-    case 4: return core::NotStarted{};
+    case 4:  // a call that did not start is refused, and this one was seen to start
+      if (handler.start.type == storage::InvocationType::event) return core::NotStarted{};
+      [[fallthrough]];
     default: return core::CannotStart{"/bin/true", "No such file or directory"};
   }
 }

@@ -101,7 +101,9 @@ void Simulation::odd_worker() {
   if (attached.empty()) return;
   const WorkerNumber number = attached[pick(attached.size())];
   const auto& held = world_.workers().at(number).held;
-  switch (random_.up_to(3)) {
+  switch (random_.up_to(4)) {
+    case 4:
+      return world_.set_slow(number, !world_.workers().at(number).slow);
     case 0:
       if (!held.empty()) ask_worker(world_.heartbeat(number, held.begin()->first));
       return;
@@ -138,6 +140,7 @@ void Simulation::answer_all_as_workers(bool calls_only) {
 // Whoever has something to go on with comes back; and each function has a fresh worker.
 void Simulation::heal_workers() {
   world_.settle();
+  for (const auto& [number, worker] : world_.workers()) world_.set_slow(number, false);
   for (const WorkerNumber number : attached_workers()) world_.lose(number);
   std::vector<WorkerNumber> waiting;
   for (const auto& [number, worker] : world_.workers()) waiting.push_back(number);

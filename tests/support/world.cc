@@ -43,6 +43,7 @@ void World::advance(Duration time) {
   moment_.now += time;
   moment_.lit += time;
   moment_.wall += time;
+  moment_.up += time;
 }
 
 void World::step_wall(Duration time) { moment_.wall += time; }
@@ -65,7 +66,7 @@ void World::crash(InFlight in_flight) {
   for (auto& queue : reads_) queue.clear();
   handlers_.clear();
   broken_commands_.clear();
-  not_started_.clear();
+  news_.clear();
   attaching_.clear();
   daemon_gone();
   store_ = nullptr;
@@ -94,7 +95,7 @@ bool World::boot(std::optional<Darkness> darkness) {
   if (in_doubt_kept && hooks_.on_durable) hooks_.on_durable(*in_doubt);
   if (hooks_.on_opened) hooks_.on_opened(*store_, wrong);
   lifecycle_->space_measured(free_bytes_);
-  booted_at_ = moment_.now;
+  booted_at_ = moment_.up;
   give_up_adrift();
   take(lifecycle_->started(moment_));
   return true;
@@ -274,18 +275,21 @@ void World::notice_commit() {
   commit_.reset();
   core().committed(watermark_);
   gate_.open_to(watermark_, [this](core::Effect&& effect) { release(std::move(effect)); });
-  for (const core::StartAttempt& start : std::exchange(not_started_, {})) {
-    core::Outcome outcome = core::NotStarted{};
-    if (start.type == storage::InvocationType::synchronous) {
-      outcome = core::CannotStart{"/bin/true", "exit status 1"};
-    }
-    report(start.event, start.attempt, std::move(outcome));
-  }
+  tell_news();
+}
+
+void World::tell_news() {
+  for (; !news_.empty(); news_.pop_front()) news_.front()();
 }
 
 void World::start(core::StartAttempt start) {
   // It was on its way when the command broke.
-  if (broken_commands_.contains(start.function)) return not_started_.push_back(std::move(start));
+  if (broken_commands_.contains(start.function)) {
+    news_.push_back([this, event = start.event, attempt = start.attempt] {
+      report(event, attempt, core::NotStarted{});
+    });
+    return;
+  }
   if (hooks_.on_start) hooks_.on_start(start);
   const EventId id = start.event;
   const bool first = handlers_.emplace(id, Handler{std::move(start), moment_.wall, false}).second;
@@ -310,7 +314,7 @@ void World::release(core::Effect effect) {
             at->second.stop_asked = true;
           },
           [&](core::CloseWorker& close) {
-            if (WorkerProgram* worker = worker_of(close.worker)) disconnect(*worker);
+            news_.push_back([this, id = close.worker] { this->close(id); });
           },
           [&](core::DropHistory& drop) {
             const std::string cutoff = storage::history_key(drop.cutoff);

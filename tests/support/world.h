@@ -49,7 +49,7 @@ struct Handler {
   core::StartAttempt start;
   WallTime started_wall;
   bool stop_asked = false;
-  TimePoint until{};  // of a worker: then its time is over
+  UpPoint until{};  // of a worker: then its time is over
 };
 
 // A program that attaches as a worker: it outlives the daemon, and keeps to the protocol
@@ -60,6 +60,8 @@ struct WorkerProgram {
   uint32_t concurrency = 1;
   std::optional<core::WorkerId> attached;  // as it believes
   std::map<EventId, Handler> held;
+  bool slow = false;                      // reads nothing: what comes waits with the daemon
+  std::deque<core::StartAttempt> unread;  // that
 };
 using WorkerNumber = size_t;
 
@@ -134,6 +136,7 @@ class World {
   Ticket attach(WorkerNumber worker);  // names all it still holds
   Ticket detach(WorkerNumber worker);
   void lose(WorkerNumber worker);  // its connection
+  void set_slow(WorkerNumber worker, bool slow);
   Ticket answer(WorkerNumber worker, const EventId& id, core::Outcome outcome);
   Ticket heartbeat(WorkerNumber worker, const EventId& id);
   // Words about an attempt that it need not have.
@@ -219,6 +222,9 @@ class World {
   void start(core::StartAttempt start);
   void push(core::StartAttempt start);
   void push(const core::StopAttempt& stop);
+  void deliver(WorkerProgram& worker, core::StartAttempt start);
+  void close(core::WorkerId id);
+  void tell_news();
   void disconnect(WorkerProgram& worker);
   void worker_attached(const core::Attached& attached);
   void daemon_gone();
@@ -255,7 +261,7 @@ class World {
   std::array<std::deque<QueuedRead>, kReadKinds> reads_;
   std::map<EventId, Handler> handlers_;
   std::set<std::string> broken_commands_;
-  std::vector<core::StartAttempt> not_started_;  // to be told
+  std::deque<std::function<void()>> news_;  // what the core is told after the effects
 
   std::map<Ticket, core::Answer> answers_;
   std::map<Ticket, std::optional<storage::EventView>> views_;
@@ -263,7 +269,7 @@ class World {
   std::map<WorkerNumber, WorkerProgram> workers_;  // no crash of the daemon empties this
   std::map<Ticket, WorkerNumber> attaching_;
   uint64_t last_worker_id_ = 0;
-  TimePoint booted_at_;
+  UpPoint booted_at_;
 };
 
 }  // namespace holdfast::test
