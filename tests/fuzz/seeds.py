@@ -15,6 +15,7 @@ import sys
 
 import frame_seeds
 import msgpack
+import worker_seeds
 
 BOX_REQUEST_ID = "00000000-0000-8001-8400-00000006abcd"  # seq 17, function 1
 # Queue 1, visible at 1700000000123, seq 99, generation 3, then the check of that box.
@@ -197,62 +198,6 @@ RECIPES = {
     "recipe_attempt_failure": bytes([17, 5, 0, 8, 0, 1, 0, 0, 17, 1, 5, 0])
     + bytes([2, 5, 1, 3, 5, 1, 4, 5, 1]),
 }
-
-
-# --- worker: what a worker is sent --------------------------------------------
-
-
-def worker_streams():
-    attempt = {
-        "FunctionName": "resize", "RequestId": BOX_REQUEST_ID, "Attempt": 3,
-        "InvocationType": "Event", "DeadlineAt": 1_700_000_003_000,
-        "IdempotencyKey": "order-1", "Payload": b"pay\0load\xff",
-    }
-    attached = {
-        "WorkerId": 1, "TimeoutMs": 3000, "ReattachWindowMs": 10_000,
-        "Continued": [BOX_REQUEST_ID], "Lost": [BOX_REQUEST_ID.upper()],
-    }
-    stopped = {"RequestId": BOX_REQUEST_ID, "Attempt": 3, "Reason": "TimedOut"}
-    run = pack([2, "RunAttempt", [attempt]])
-    stop = pack([2, "StopAttempt", [stopped]])
-    reply = pack([1, 1, None, attached])
-    conflict = {"Type": "ResourceConflictException", "Message": "not this worker's"}
-    yield "run", run
-    yield "stop", stop
-    yield "attached", reply
-    yield "attached_without_a_window", pack([1, 1, None, {"TimeoutMs": 1}])
-    yield "beaten", pack([1, 2, None, {"DeadlineAt": 1_700_000_006_000}])
-    yield "answered", pack([1, 3, None, {}])
-    yield "refused", pack([1, 4, conflict, None])
-    yield "conversation", reply + run + pack([1, 2, None, {}]) + stop + pack([1, 3, conflict, None])
-    yield "later_field", pack([2, "RunAttempt", [{**attempt, "LaterField": [{"a": 1.5}]}]])
-    yield "later_push", pack([2, "LaterPush", [{}]]) + stop
-    yield "text_payload", pack([2, "RunAttempt", [{**attempt, "Payload": "text \xe9"}]])
-    numbers = {"zero": 0, "negative": -1, "largest": 2**63 - 1, "too_large": 2**63}
-    for name, number in numbers.items():
-        yield "attempt_" + name, pack([2, "StopAttempt", [{**stopped, "Attempt": number}]])
-        yield "timeout_" + name, pack([1, 1, None, {**attached, "TimeoutMs": number}])
-        yield "window_" + name, pack([1, 1, None, {**attached, "ReattachWindowMs": number}])
-    yield "large_payload", pack([2, "RunAttempt", [{**attempt, "Payload": b"x" * 40_000}]])
-    yield "bad_cut_off", run[:-3]
-    yield "bad_then_garbage", run + b"\xc1" + stop
-    yield "bad_missing_field", pack([2, "RunAttempt", [{"RequestId": BOX_REQUEST_ID}]])
-    yield "bad_types", pack([2, "RunAttempt", [{**attempt, "Attempt": "3", "Payload": 7}]])
-    yield "bad_continued", pack([1, 1, None, {**attached, "Continued": [1, None, b"x", "x"]}])
-    key = pack("Attempt")
-    yield "bad_twice_a_key", b"\x93\x02\xa1x\x91\x82" + key + b"\1" + key + b"\2"
-    yield "bad_request", pack([0, 1, "RunAttempt", [attempt]])
-    yield "bad_no_map", pack([2, "RunAttempt", [[attempt]]])
-    yield "bad_two_maps", pack([2, "RunAttempt", [attempt, attempt]])
-    yield "bad_four_elements", pack([2, "RunAttempt", [attempt], None])
-    yield "bad_no_method", pack([2, "", [attempt]])
-    yield "bad_method_too_long", pack([2, "m" * 65, [attempt]])
-    yield "bad_nesting", b"\x93\x02\xa1x\x91\x81\xa1a" + b"\x91" * 14
-    yield "nesting_at_its_limit", b"\x93\x02\xa1x\x91\x81\xa1a" + b"\x91" * 12 + b"\xc0"
-    claim = b"\x93\x02\xa1x\x91\x81\xa1a\xc6\xff\xff\xff\xff"
-    yield "bad_claim", claim
-    yield "bad_claim_and_more", claim + b"more" * 4
-    yield "bad_extension", b"\x93\x02\xa1x\x91\x81\xa1a\xd4\x01\x02"
 
 
 # --- records: kind, then the row ---------------------------------------------
@@ -492,10 +437,10 @@ def all_seeds():
         yield "config", name, value if isinstance(value, bytes) else value.encode()
     for name, value in LOGS.items():
         yield "wal_audit", name, value
-    for name, value in worker_streams():
-        yield "worker", name, value
     for name, value in frame_seeds.FRAMES.items():
         yield "frames", name, value
+    for name, value in worker_seeds.streams(pack, BOX_REQUEST_ID):
+        yield "worker", name, value
 
 
 def main(arguments):
