@@ -87,7 +87,7 @@ void WorkerDesk::tell_of_lost() {
 void WorkerDesk::queue(core::WorkerId id, Push push) {
   const auto at = workers_.find(id);
   if (at == workers_.end()) return;  // it has gone, and the core knows or is about to
-  if (at->second.pushes.empty()) waiting_.push_back(id);
+  waiting_.insert(id);
   at->second.pushes.push_back(std::move(push));
 }
 
@@ -160,7 +160,7 @@ bool WorkerDesk::send_pushes() {
       told = true;
     }
     const auto at = workers_.find(id);
-    if (at != workers_.end() && !at->second.pushes.empty()) waiting_.push_back(id);
+    if (at != workers_.end() && !at->second.pushes.empty()) waiting_.insert(id);
   }
   return told;
 }

@@ -20,6 +20,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -85,7 +86,7 @@ class WorkerDesk {
   std::unordered_map<SessionId, core::WorkerId> by_session_;
   std::vector<core::WorkerId> lost_;
   std::vector<std::pair<core::EventId, core::AttemptNumber>> taken_back_;
-  std::vector<core::WorkerId> waiting_;  // have pushes
+  std::set<core::WorkerId> waiting_;  // have pushes
   core::WorkerId last_id_;
 };
 
