@@ -54,16 +54,18 @@ CAUGHT_BY = {
     "cancelled_event_retried": ("simulation", "something lives, and nothing waits for it"),
     "lookup_answered_stale": ("simulation", "its key names another event"),
     "generation_not_raised": ("simulation", r"memory_store\.cc.* CHECK\(!disk\.dead"),
-    "redrive_copies": ("simulation", r"dead_letters\.cc.* CHECK\(counts\.dead_letters > 0"),
+    "redrive_copies": ("simulation", r"dead_letters\.cc.* CHECK\(counts\.dead_letters > 0|"
+                                     "something lives, and nothing waits for it|did not drain"),
     "interruptions_not_counted": ("simulation", "was started too often"),
     "broken_command_used": ("simulation", r"world\.cc.* CHECK\(!broken_commands_"),
     "not_started_counts": ("simulation", "counts as a failure"),
     "worker_not_fenced": ("simulation", "ended as a success that no handler had"),
-    "silent_worker_kept": ("simulation", "two attempts at once"),
+    "silent_worker_kept": ("simulation", r"two attempts at once|world_workers\.cc.* CHECK\(first"),
     "adrift_settled_at_once": ("simulation", "a clean stop interrupted something"),
     "adrift_forgotten": ("simulation", "something lives, and nothing waits for it"),
     "page_boundary_skipped": ("simulation", r"backlog\.cc.* CHECK\(function\.fresh\.size"),
-    "page_row_doubled": ("simulation", r"memory_store\.cc.* CHECK\(rows\.emplace"),
+    "page_row_doubled": ("simulation", r"memory_store\.cc.* CHECK\(rows\.emplace|"
+                                       r"ending\.cc.* CHECK\(state\.reserved_bytes"),
 }
 
 
