@@ -41,7 +41,11 @@ void ChildPool::child_answered(ChildId id, TimePoint now) {
   CHECK(child.state == State::busy);
   child.served += 1;
   served_ += 1;
-  if (!child.outdated) faults_ = 0;
+  if (!child.outdated) {  // the command works
+    faults_ = 0;
+    probes_ = 0;
+    probed_ = {};
+  }
   became_idle(child, now);
   const bool full = size_.recycle_after > 0 && child.served >= size_.recycle_after;
   if (full) child.outdated = true;  // decide() lets it go
@@ -155,8 +159,10 @@ void ChildPool::retire_surplus(std::vector<Decision>& decisions) {
 
 std::vector<Decision> ChildPool::decide(TimePoint now) {
   std::vector<Decision> decisions;
+  // One that failed long ago says nothing: then another one is started first.
+  const bool start_failed = probes_ > 0 && start_at_ && *start_at_ > now;
   const bool any_wanted = !queue_.empty() || size_.children_min > 0;
-  if (probes_ > 0 && any_wanted && !any_ready() && !closed_ && !std::exchange(broken_, true)) {
+  if (start_failed && any_wanted && !any_ready() && !closed_ && !std::exchange(broken_, true)) {
     news_.push_back(Broken{start_failure_});
   }
   if (closed_ || broken_) {

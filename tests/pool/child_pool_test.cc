@@ -1,83 +1,8 @@
 // ChildPool, rule by rule: facts in, decisions out, as one line of words each.
-#include "daemon/pool/child_pool.h"
-
-#include <gtest/gtest.h>
-
-#include "storage/base/match.h"
+#include "tests/pool/pool_story.h"
 
 namespace holdfast::pool {
 namespace {
-
-using namespace std::chrono_literals;
-
-std::string text_of(const Decision& decision) {
-  const auto word = [](const char* verb, auto id) { return verb + std::to_string(id.value); };
-  return std::visit(
-      match{
-          [&](const StartChild& start) { return word("start ", start.child); },
-          [&](const Give& give) { return word("give ", give.child) + word(" e", give.event); },
-          [&](const Retire& retire) { return word("retire ", retire.child); },
-          [](const Broken& broken) { return "broken: " + broken.reason; },
-          [](const Mended&) { return std::string{"mended"}; },
-          [&](const TurnAway& away) { return word("away e", away.event); },
-      },
-      decision);
-}
-
-class ChildPoolTest : public testing::Test {
- protected:
-  void begin(PoolSize size) { pool_ = std::make_unique<ChildPool>(size); }
-  ChildPool& pool() { return *pool_; }
-
-  std::string decide() {
-    std::string all;
-    for (const Decision& decision : pool_->decide(now_)) {
-      all += (all.empty() ? "" : ", ") + text_of(decision);
-    }
-    return all;
-  }
-  void pass(Duration time) { now_ += time; }
-  std::optional<Duration> wakeup_in() const {
-    const std::optional<TimePoint> at = pool_->next_wakeup();
-    return at ? std::optional{*at - now_} : std::nullopt;
-  }
-
-  // Facts, each with what is decided then.
-  std::string wanted(uint64_t event) { return pool_->wanted(Seq{event}), decide(); }
-  std::string ready(uint64_t child) { return pool_->child_ready(ChildId{child}, now_), decide(); }
-  std::string answered(uint64_t child) {
-    pool_->child_answered(ChildId{child}, now_);
-    return decide();
-  }
-  std::string ending(uint64_t child, bool own_fault) {
-    pool_->child_ending(ChildId{child}, own_fault, now_);
-    return decide();
-  }
-  std::string ended(uint64_t child, std::string why = "it ended") {
-    pool_->child_ended(ChildId{child}, std::move(why), now_);
-    return decide();
-  }
-  std::string changed(PoolSize size, bool other_command) {
-    pool_->changed(size, other_command);
-    return decide();
-  }
-  std::string closed() { return pool_->close(), decide(); }
-
-  // `count` processes that are ready, the last one of them most lately.
-  void begin_ready(PoolSize size, uint64_t count) {
-    begin(size);
-    for (uint64_t n = 1; n <= count; ++n) pool_->wanted(Seq{1000 + n});
-    decide();
-    for (uint64_t n = 1; n <= count; ++n) ready(n);
-    for (uint64_t n = 1; n <= count; ++n) answered(n);
-    ASSERT_EQ(pool_->counts().idle, count);
-  }
-
-  TimePoint now_ = from_ms<TimePoint>(1'000'000);
-
- private:
-  std::unique_ptr<ChildPool> pool_;
-};
 
 // --- how many ----------------------------------------------------------------
 
@@ -288,7 +213,7 @@ TEST_F(ChildPoolTest, WhileAnotherServesAFailedStartTurnsNothingAway) {
   pass(1s);
   EXPECT_EQ(decide(), "start 3");
   EXPECT_EQ(ended(3, "no"), "");
-  EXPECT_EQ(wakeup_in(), 2s);
+  EXPECT_EQ(wakeup_in(), 1s);  // one has answered in between
 }
 
 TEST_F(ChildPoolTest, BrokenAlsoWhenTheLastReadyOneGoesLater) {
@@ -298,6 +223,21 @@ TEST_F(ChildPoolTest, BrokenAlsoWhenTheLastReadyOneGoesLater) {
   EXPECT_EQ(ended(2, "no"), "");
   EXPECT_EQ(ended(1, "it ended"), "broken: no, away e2");
   EXPECT_EQ(wakeup_in(), 1s);  // the probe's, not the shorter one after a fault
+}
+
+TEST_F(ChildPoolTest, AnOldFailureIsForgottenOnceOneHasAnswered) {
+  begin_ready({0, 2, 0}, 1);
+  EXPECT_EQ(wanted(1), "give 1 e1");
+  EXPECT_EQ(wanted(2), "start 2");
+  EXPECT_EQ(ended(2, "no"), "");
+  EXPECT_EQ(answered(1), "give 1 e2");
+  EXPECT_EQ(answered(1), "");
+  pass(60s);
+  EXPECT_EQ(decide(), "retire 1");
+  EXPECT_EQ(ended(1), "");
+  pass(1h);
+  EXPECT_EQ(wanted(3), "start 3");
+  EXPECT_FALSE(pool().broken());
 }
 
 TEST_F(ChildPoolTest, OneThatIsEndingIsNotReady) {
@@ -371,129 +311,6 @@ TEST_F(ChildPoolTest, WithdrawnIsWhatWasGivenToNobody) {
   EXPECT_FALSE(pool().withdrawn(Seq{2}));
   EXPECT_FALSE(pool().withdrawn(Seq{3}));
   EXPECT_EQ(answered(1), "");
-}
-
-// --- the operator ------------------------------------------------------------
-
-TEST_F(ChildPoolTest, AnotherCommandReplacesAllProcesses) {
-  begin_ready({3, 6, 0}, 2);
-  EXPECT_EQ(wanted(1), "give 2 e1");
-  EXPECT_EQ(changed({1, 6, 0}, true), "retire 1, retire 3, start 4");
-  EXPECT_EQ(answered(2), "retire 2");
-  EXPECT_EQ(ended(3, "no"), "");  // it was not waited for any more
-  EXPECT_FALSE(pool().broken());
-  EXPECT_EQ(wanted(2), "");
-  EXPECT_EQ(ready(4), "give 4 e2");
-}
-
-TEST_F(ChildPoolTest, AnotherCommandKeepsTheQueue) {
-  begin({0, 1, 0});
-  EXPECT_EQ(wanted(1), "start 1");
-  EXPECT_EQ(changed({0, 1, 0}, true), "retire 1");
-  EXPECT_EQ(ended(1), "start 2");
-  EXPECT_EQ(ready(2), "give 2 e1");
-}
-
-TEST_F(ChildPoolTest, AnotherCommandIsTriedAtOnce) {
-  begin({1, 1, 0});
-  decide();
-  EXPECT_EQ(ended(1, "no"), "broken: no");
-  EXPECT_EQ(changed({1, 1, 0}, true), "start 2, mended");
-  EXPECT_EQ(ended(2, "no"), "broken: no");
-  EXPECT_EQ(wakeup_in(), 1s);
-  pass(1s);
-  EXPECT_EQ(decide(), "start 3");
-  EXPECT_EQ(ready(3), "mended");
-  EXPECT_EQ(ended(3), "");
-  EXPECT_EQ(wakeup_in(), 100ms);
-  EXPECT_EQ(changed({1, 1, 0}, true), "start 4");
-}
-
-TEST_F(ChildPoolTest, AFaultOfTheOldCommandIsNoneOfTheNew) {
-  begin_ready({0, 3, 0}, 2);
-  EXPECT_EQ(wanted(1), "give 2 e1");
-  EXPECT_EQ(wanted(2), "give 1 e2");
-  changed({0, 3, 0}, true);
-  EXPECT_EQ(ending(2, true), "");
-  EXPECT_EQ(ended(1), "");
-  EXPECT_EQ(pool().next_wakeup(), std::nullopt);
-}
-
-TEST_F(ChildPoolTest, TheSameCommandKeepsProcessesAndWaits) {
-  begin({1, 1, 0});
-  decide();
-  EXPECT_EQ(ended(1, "no"), "broken: no");
-  EXPECT_EQ(changed({2, 2, 0}, false), "");
-  EXPECT_TRUE(pool().broken());
-  EXPECT_EQ(wakeup_in(), 1s);
-  pass(1s);
-  EXPECT_EQ(decide(), "start 2");
-  EXPECT_EQ(ready(2), "start 3, mended");
-}
-
-TEST_F(ChildPoolTest, MoreAreStartedWhenTheLeastIsRaised) {
-  begin_ready({0, 3, 0}, 1);
-  EXPECT_EQ(changed({2, 3, 0}, false), "start 2");
-}
-
-TEST_F(ChildPoolTest, WhatIsBeyondALoweredMostGoesWhenItIsIdle) {
-  begin_ready({0, 4, 0}, 4);
-  EXPECT_EQ(wanted(1), "give 4 e1");
-  EXPECT_EQ(wanted(2), "give 3 e2");
-  EXPECT_EQ(changed({0, 1, 0}, false), "retire 1, retire 2");
-  EXPECT_EQ(wanted(3), "");
-  EXPECT_EQ(answered(3), "retire 3");  // although something waits
-  EXPECT_EQ(ended(1) + ended(2) + ended(3), "");
-  EXPECT_EQ(answered(4), "give 4 e3");
-}
-
-TEST_F(ChildPoolTest, WhatIsNotReadyYetGoesFirstWhenTheMostIsLowered) {
-  begin_ready({0, 4, 0}, 1);
-  EXPECT_EQ(wanted(1), "give 1 e1");
-  EXPECT_EQ(wanted(2), "start 2");
-  EXPECT_EQ(wanted(3), "start 3");
-  EXPECT_EQ(ready(2), "give 2 e2");
-  EXPECT_EQ(answered(2), "give 2 e3");
-  EXPECT_EQ(changed({0, 2, 0}, false), "retire 3");
-  EXPECT_EQ(ended(3, "no"), "");
-  EXPECT_FALSE(pool().broken());
-}
-
-TEST_F(ChildPoolTest, ClosedItEndsAllAndTurnsAwayWhatWaits) {
-  begin_ready({1, 2, 0}, 2);
-  EXPECT_EQ(wanted(1), "give 2 e1");
-  EXPECT_EQ(wanted(2), "give 1 e2");
-  EXPECT_EQ(wanted(3), "");
-  EXPECT_EQ(answered(1), "give 1 e3");
-  EXPECT_EQ(wanted(4), "");
-  EXPECT_EQ(closed(), "away e4");
-  EXPECT_EQ(answered(1), "retire 1");
-  EXPECT_EQ(ended(1), "");
-  EXPECT_EQ(wanted(5), "away e5");
-  EXPECT_FALSE(pool().empty());
-  EXPECT_EQ(ended(2), "");
-  EXPECT_TRUE(pool().empty());
-  EXPECT_EQ(pool().next_wakeup(), std::nullopt);
-}
-
-TEST_F(ChildPoolTest, ClosedWhileBrokenItIsNotBrokenAnyMore) {
-  begin({1, 2, 0});
-  decide();
-  EXPECT_EQ(ended(1, "no"), "broken: no");
-  EXPECT_EQ(closed(), "mended");
-  EXPECT_EQ(pool().next_wakeup(), std::nullopt);
-  pass(1h);
-  EXPECT_EQ(decide(), "");
-  EXPECT_EQ(changed({1, 2, 0}, true), "start 2");
-}
-
-TEST_F(ChildPoolTest, ClosedWhileOneStartsItsEndIsNoFault) {
-  begin({1, 2, 0});
-  decide();
-  EXPECT_EQ(closed(), "retire 1");
-  EXPECT_EQ(ended(1, "no"), "");
-  EXPECT_TRUE(pool().empty());
-  EXPECT_FALSE(pool().broken());
 }
 
 }  // namespace
