@@ -168,7 +168,9 @@ void FrontDesk::reply(core::Reply&& reply) {
   std::string bytes;
   api::append_answer(bytes, caller->msgid, reply.answer, engine_.core().ledger());
   // Nothing is pushed after the reply to DetachWorker.
-  if (detaching_.erase(reply.ticket) > 0) return workers_.reply(caller->session, std::move(bytes));
+  if (detaching_.erase(reply.ticket) > 0 && workers_.worker_of(caller->session)) {
+    return workers_.reply(caller->session, std::move(bytes));
+  }
   send(*caller, bytes);
 }
 

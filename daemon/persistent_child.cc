@@ -108,7 +108,7 @@ void PersistentChild::time_is_up() {
 }
 
 void PersistentChild::take_output(std::string_view bytes) {
-  if (state_ == State::ending && !has_attempt_) return;
+  if (state_ == State::ending && (!has_attempt_ || has_said_error_)) return;
   if (!complaint_.empty()) return;
   reader_.feed(bytes);
   read_said();
@@ -141,6 +141,7 @@ void PersistentChild::answered(pool::Answer answer) {
     return;
   }
   if (!succeeded) {
+    has_said_error_ = true;
     verdict_ = std::move(answer.outcome);
     state_ = State::ending;
     let_it_end();

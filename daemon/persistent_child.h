@@ -110,6 +110,7 @@ class PersistentChild : public SpawnedProcess {
 
   // Of the attempt that it has.
   bool has_attempt_ = false;
+  bool has_said_error_ = false;
   std::string request_id_;
   Duration timeout_{0};
   uint64_t result_bytes_max_ = 0;

@@ -119,13 +119,21 @@ Result<ExitCode> Service::run() {
 }
 
 void Service::turn_over() {
-  desk_.workers().tell_of_lost();
+  WorkerDesk& workers = desk_.workers();
+  workers.tell_news();
   engine_.turn_over();
   if (!server_) return;
-  if (desk_.workers().send_pushes()) engine_.turn_over();  // their time runs
+  bool pushed = workers.send_pushes();
   crash_point("before_replies");
   server_->flush_touched();
   crash_point("after_replies");
+  // What was pushed is a fact, and what has left makes room for more.
+  while (pushed || workers.has_news()) {
+    workers.tell_news();
+    engine_.turn_over();
+    pushed = workers.send_pushes();
+    server_->flush_touched();
+  }
   server_->pause_reading(relief_->is_short(connections_bytes_max(settings_.limits)));
   stop_if_drained();
 }

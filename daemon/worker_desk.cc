@@ -69,16 +69,14 @@ void WorkerDesk::session_closed(SessionId session) {
   const auto worker = worker_of(session);
   if (!worker) return;
   forget(session);
-  lost_.push_back(*worker);
+  news_.push_back([id = *worker](core::Lifecycle& core, const Moment& moment) {
+    return core.worker_lost(id, moment);
+  });
 }
 
-void WorkerDesk::tell_of_lost() {
-  for (const auto& [event, attempt] : std::exchange(taken_back_, {})) {
-    engine_.absorb(engine_.core().attempt_finished(event, attempt, {core::NotStarted{}, {}},
-                                                   engine_.moment()));
-  }
-  for (const core::WorkerId worker : std::exchange(lost_, {})) {
-    engine_.absorb(engine_.core().worker_lost(worker, engine_.moment()));
+void WorkerDesk::tell_news() {
+  for (const auto& tell : std::exchange(news_, {})) {
+    engine_.absorb(tell(engine_.core(), engine_.moment()));
   }
 }
 
@@ -104,10 +102,15 @@ void WorkerDesk::push(const core::StopAttempt& stop) {
     return start != nullptr && start->event == stop.event && start->attempt == stop.attempt;
   };
   if (std::erase_if(at->second.pushes, of_it) > 0) {
-    taken_back_.emplace_back(stop.event, stop.attempt);
-  } else {
-    queue(*stop.worker, stop);
+    news_.push_back([stop](core::Lifecycle& core, const Moment& moment) {
+      return core.attempt_finished(stop.event, stop.attempt, {core::NotStarted{}, {}}, moment);
+    });
+    return;
   }
+  queue(*stop.worker, stop);
+  news_.push_back([stop](core::Lifecycle& core, const Moment& moment) {
+    return core.stop_forwarded(*stop.worker, stop.event, stop.attempt, moment);
+  });
 }
 
 void WorkerDesk::reply(SessionId session, std::string bytes) {
@@ -127,13 +130,15 @@ bool WorkerDesk::has_room(SessionId session, const Push& push) const {
          unsent + (start == nullptr ? 0 : start->payload->size()) <= kPushesUnreadMax;
 }
 
-void WorkerDesk::send(core::WorkerId id, SessionId to, const Push& push) {
+void WorkerDesk::send(core::WorkerId id, SessionId to, Push push) {
   const storage::BoxTag box = engine_.core().ledger().box();
   std::string bytes;
   std::visit(match{
-                 [&](const core::StartAttempt& start) {
-                   engine_.absorb(engine_.core().attempt_pushed(id, start.event, start.attempt,
-                                                                engine_.moment()));
+                 [&](core::StartAttempt& start) {
+                   const Moment now = engine_.moment();
+                   start.deadline_wall = now.wall + start.settings->timeout;
+                   engine_.absorb(
+                       engine_.core().attempt_pushed(id, start.event, start.attempt, now));
                    api::append_push(bytes, start, box);
                    server_->push(to, bytes);
                  },
@@ -154,9 +159,9 @@ bool WorkerDesk::send_pushes() {
          at = workers_.find(id)) {
       const SessionId to = at->second.session;
       if (server_->find(to) == nullptr || !has_room(to, at->second.pushes.front())) break;
-      const Push push = std::move(at->second.pushes.front());
+      Push push = std::move(at->second.pushes.front());
       at->second.pushes.pop_front();
-      send(id, to, push);
+      send(id, to, std::move(push));
       told = true;
     }
     const auto at = workers_.find(id);

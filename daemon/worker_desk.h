@@ -3,7 +3,7 @@
 //
 //    desk.push(std::move(start));   // kept until the connection takes it
 //    ...
-//    desk.tell_of_lost();           // once per turn, before the engine's
+//    desk.tell_news();              // in each turn, before the engine's
 //    desk.send_pushes();            // and after it, before the server flushes
 //
 // Rule    A push is encoded when nothing waits unread in its connection, or at most
@@ -11,13 +11,15 @@
 // Reason  Until then its payload is the running attempt's, which is counted there; a
 //         worker that does not read holds one payload more, and not all it could have.
 //
-// Rule    That a connection has ended is told to the core in a turn of its own.
-// Reason  It ends in the middle of sending, often of the very step that is let out.
+// Rule    What comes of an effect (a connection ends, an attempt is taken back, a stop is on
+//         its way) is told to the core as news, not from within.
+// Reason  It happens in the middle of letting out steps, often the very one it is about.
 //
 // Ownership  borrows engine and server; destroyed before them. Threads  the loop's.
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -60,7 +62,8 @@ class WorkerDesk {
   void reply(SessionId session, std::string bytes);
   void close(const core::CloseWorker& close);
 
-  void tell_of_lost();
+  bool has_news() const { return !news_.empty(); }
+  void tell_news();
   // True when the core was told of some.
   bool send_pushes();
 
@@ -78,14 +81,13 @@ class WorkerDesk {
 
   void queue(core::WorkerId id, Push push);
   bool has_room(SessionId session, const Push& push) const;
-  void send(core::WorkerId id, SessionId to, const Push& push);
+  void send(core::WorkerId id, SessionId to, Push push);
 
   Engine& engine_;
   Server* server_ = nullptr;
   std::map<core::WorkerId, Worker> workers_;
   std::unordered_map<SessionId, core::WorkerId> by_session_;
-  std::vector<core::WorkerId> lost_;
-  std::vector<std::pair<core::EventId, core::AttemptNumber>> taken_back_;
+  std::vector<std::function<core::Step(core::Lifecycle&, const Moment&)>> news_;
   std::set<core::WorkerId> waiting_;  // have pushes
   core::WorkerId last_id_;
 };

@@ -254,13 +254,15 @@ Call decode_attach_worker(Fields& fields) {
   call.concurrency = static_cast<uint32_t>(fields.number("Concurrency").value_or(1));
   if (const msgpack::object* held = fields.find("Held")) {
     for (const auto& entry : std::span{held->via.map.ptr, held->via.map.size}) {
-      // A worker may know of more than a box that has lost something.
+      // A worker may know of more than this box does: of one that has lost something, or of
+      // another one. What is of another is in neither list of the answer.
       const auto text = wire::as_text(entry.key).value_or("");
       const auto id = storage::from_request_id(text, fields.ledger().box());
-      if (id && !fields.is_known(*id)) {
-        call.unknown.push_back(*id);
+      if (!id) continue;
+      if (fields.is_known(*id)) {
+        call.held[*id] = attempt_of(wire::as_int(entry.val).value_or(0));
       } else {
-        call.held[fields.event_named(text)] = attempt_of(wire::as_int(entry.val).value_or(0));
+        call.unknown.push_back(*id);
       }
     }
   }

@@ -196,15 +196,14 @@ Lifecycle::Running Lifecycle::take_running(Function& function, Seq seq) {
 
 // A worker is told to stop, and has kill_grace to answer; a command is killed by the shell,
 // which reports it. One that is adrift is told when it comes back.
-void Lifecycle::stop(Step& step, Running& running, StopReason reason, const Moment& moment) {
+void Lifecycle::stop(Step& step, Running& running, StopReason reason) {
   if (running.with_worker && !running.worker) return;
   if (std::exchange(running.stopping, true)) return;
   step.effects.push_back(StopAttempt{running.event, running.spent.attempt, reason, running.worker});
   if (!running.worker) return;
   running.verdict = Stopped{};
   if (reason == StopReason::timed_out) running.verdict = TimedOut{running.settings->timeout};
-  if (!running.pushed) return;  // the shell takes it back
-  set_deadline(running, moment.up + grace(*running.settings));
+  drop_deadline(running);  // a new one when the shell has passed it on, or it takes it back
 }
 
 Lifecycle::Life Lifecycle::life_of(Running running) const {
@@ -277,8 +276,8 @@ void Lifecycle::finished(Step& step, Function& function, Running running, Attemp
   } else if (running.type == InvocationType::synchronous) {
     Life life = life_of(std::move(running));
     life.spent.failures += stopped ? 0 : 1;
-    const auto condition =
-        stopped ? storage::Condition::interrupted : storage::Condition::function_error;
+    const auto condition = stopped && !not_started ? storage::Condition::interrupted
+                                                   : storage::Condition::function_error;
     life.attempts.push_back(std::move(failed_attempt));
     end(step, std::move(life), Ending{storage::EndState::failed, condition, {}, {}, {}}, moment);
   } else if (!running.cancels.empty() && !broken(Mutant::cancelled_event_retried)) {

@@ -27,7 +27,7 @@ Step Lifecycle::cancel_requested(Ticket ticket, const EventId& id, const Moment&
       refuse(Refusal::conflict, "a synchronous call is not cancelled: its caller waits for it");
     } else {
       attempt.cancels.push_back(ticket);
-      stop(step, attempt, StopReason::cancelled, moment);
+      stop(step, attempt, StopReason::cancelled);
     }
     return finish(std::move(step), moment);
   }

@@ -142,6 +142,9 @@ class Lifecycle {
   // It is on its way to the worker: the time of the attempt runs from here.
   Step attempt_pushed(WorkerId worker, const EventId& id, AttemptNumber attempt,
                       const Moment& moment);
+  // A StopAttempt is on its way to the worker: it has kill_grace from here.
+  Step stop_forwarded(WorkerId worker, const EventId& id, AttemptNumber attempt,
+                      const Moment& moment);
   // Fenced by event, attempt and worker.
   Step attempt_answered(Ticket ticket, WorkerId worker, const EventId& id, AttemptNumber attempt,
                         AttemptReport report, const Moment& moment);
@@ -322,7 +325,7 @@ class Lifecycle {
   void add_running(Function& function, Running running);
   void finished(Step& step, Function& function, Running running, AttemptReport report,
                 const Moment& moment);
-  void stop(Step& step, Running& running, StopReason reason, const Moment& moment);
+  void stop(Step& step, Running& running, StopReason reason);
   void failed(Step& step, Function& function, Running running, storage::AttemptRecord attempt,
               const Moment& moment);
 

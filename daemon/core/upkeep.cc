@@ -118,7 +118,7 @@ Step Lifecycle::drain_expired(const Moment& moment) {
   CHECK(draining_);
   drain_over_ = true;
   for (auto& [seq, running] : running_) {
-    if (!is_left(running)) stop(step, running, StopReason::draining, moment);
+    if (!is_left(running)) stop(step, running, StopReason::draining);
   }
   return finish(std::move(step), moment);
 }

@@ -75,7 +75,7 @@ void Lifecycle::attach(Step& step, const Attachment& attachment, const Moment& m
     if (!at->second.cancels.empty()) cancelled.push_back(&at->second);
   }
   step.effects.push_back(Reply{attachment.ticket, std::move(attached)});
-  for (Running* running : cancelled) stop(step, *running, StopReason::cancelled, moment);
+  for (Running* running : cancelled) stop(step, *running, StopReason::cancelled);
   touch(function);
 }
 
@@ -99,7 +99,8 @@ Lifecycle::Running* Lifecycle::held_by(WorkerId worker, const EventId& id,
   if (at == running_.end() || at->second.event != id) return nullptr;
   Running& running = at->second;
   if (broken(Mutant::worker_not_fenced) && running.worker) return &running;
-  return running.worker == worker && running.spent.attempt == attempt ? &running : nullptr;
+  const bool its_own = running.worker == worker && running.spent.attempt == attempt;
+  return its_own && running.pushed ? &running : nullptr;
 }
 
 Step Lifecycle::attempt_answered(Ticket ticket, WorkerId worker, const EventId& id,
@@ -175,9 +176,16 @@ Step Lifecycle::attempt_pushed(WorkerId worker, const EventId& id, AttemptNumber
   if (at != running_.end() && at->second.event == id && at->second.worker == worker &&
       at->second.spent.attempt == attempt && !std::exchange(at->second.pushed, true)) {
     Running& running = at->second;
-    const Duration left = running.verdict ? grace(*running.settings) : running.settings->timeout;
-    set_deadline(running, moment.up + left);
+    if (!running.verdict) set_deadline(running, moment.up + running.settings->timeout);
   }
+  return finish(std::move(step), moment);
+}
+
+Step Lifecycle::stop_forwarded(WorkerId worker, const EventId& id, AttemptNumber attempt,
+                               const Moment& moment) {
+  Step step = begin();
+  Running* held = held_by(worker, id, attempt);
+  if (held != nullptr && held->verdict) set_deadline(*held, moment.up + grace(*held->settings));
   return finish(std::move(step), moment);
 }
 
@@ -216,7 +224,7 @@ void Lifecycle::workers_ticked(Step& step, const Moment& moment) {
   while (!worker_deadlines_.empty() && worker_deadlines_.begin()->first <= moment.up) {
     Running& running = running_.at(worker_deadlines_.begin()->second);
     if (!running.verdict) {
-      stop(step, running, StopReason::timed_out, moment);
+      stop(step, running, StopReason::timed_out);
       continue;
     }
     drop_deadline(running);
@@ -233,7 +241,7 @@ void Lifecycle::workers_ticked(Step& step, const Moment& moment) {
     touch(backlog_.at(running.event.function));
     step.effects.push_back(CloseWorker{worker});
   }
-  if (reattach_ends_ && *reattach_ends_ <= moment.up && adrift_loading_.empty()) {
+  if (reattach_ends_ && *reattach_ends_ <= moment.up && adrift_loading_.empty() && !drain_over_) {
     reattach_ends_.reset();
     if (!broken(Mutant::adrift_forgotten)) settle_adrift(step, moment);
   }
@@ -242,7 +250,8 @@ void Lifecycle::workers_ticked(Step& step, const Moment& moment) {
 std::optional<UpPoint> Lifecycle::workers_wakeup() const {
   std::optional<UpPoint> at;
   if (!worker_deadlines_.empty()) at = worker_deadlines_.begin()->first;
-  if (reattach_ends_ && adrift_loading_.empty() && (!at || *reattach_ends_ < *at)) {
+  if (reattach_ends_ && adrift_loading_.empty() && !drain_over_ &&
+      (!at || *reattach_ends_ < *at)) {
     at = reattach_ends_;
   }
   return at;
@@ -324,7 +333,7 @@ void Lifecycle::settle_adrift(Step& step, const Moment& moment) {
 bool Lifecycle::is_left(const Running& running) const {
   const bool may_come_back = settings_.limits.worker_reattach_window > Duration::zero();
   return running.with_worker && running.type == storage::InvocationType::event &&
-         (may_come_back || !running.worker);
+         ((may_come_back && running.pushed) || !running.worker);
 }
 
 void Lifecycle::verify_workers() const {

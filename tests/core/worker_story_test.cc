@@ -255,6 +255,32 @@ TEST_F(WorkerStory, ACallThatReachedNobodyIsRefusedAndLeavesNothing) {
   EXPECT_EQ(world_.memory().row_count(storage::Family::history), 0u);
 }
 
+TEST_F(WorkerStory, AKeyedCallThatReachedNobodyIsToldSo) {
+  const WorkerNumber number = attach();
+  world_.set_slow(number, true);
+  const Ticket ticket = world_.submit(call_of("cat", "key"));
+  world_.settle();
+  lose(number);
+  const auto* returned = world_.answer_as<core::Returned>(ticket);
+  ASSERT_NE(returned, nullptr);
+  EXPECT_EQ(returned->answer.error_type, "NotStarted");
+  EXPECT_SOUND(world_);
+}
+
+TEST_F(WorkerStory, ADrainTakesBackWhatWasNotPushed) {
+  const WorkerNumber number = attach();
+  world_.set_slow(number, true);
+  const EventId id = accepted(world_, event_of("cat"));
+  world_.drain();
+  world_.drain_expired();
+  world_.settle();
+  EXPECT_TRUE(world_.core().idle());
+  restart();
+  world_.settle();
+  EXPECT_EQ(spent(id).interruptions, 0u);
+  EXPECT_EQ(view(world_, id).state, storage::ViewState::pending);
+}
+
 TEST_F(WorkerStory, ACallOfALostWorkerIsAFunctionError) {
   const WorkerNumber number = attach();
   const Ticket ticket = world_.submit(call_of("cat"));

@@ -112,6 +112,9 @@ void World::push(const core::StopAttempt& stop) {
   }
   const auto at = worker->held.find(stop.event);
   if (at != worker->held.end()) at->second.stop_asked = true;
+  news_.push_back([this, stop] {
+    take(core().stop_forwarded(*stop.worker, stop.event, stop.attempt, moment_));
+  });
 }
 
 void World::set_slow(WorkerNumber number, bool slow) {
