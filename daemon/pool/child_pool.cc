@@ -166,7 +166,10 @@ std::vector<Decision> ChildPool::decide(TimePoint now) {
     news_.push_back(Broken{start_failure_});
   }
   if (closed_ || broken_) {
-    for (const Seq event : std::exchange(queue_, {})) news_.push_back(TurnAway{event});
+    for (const Seq event : std::exchange(queue_, {})) {
+      // In place: of a move g++ 12 believes that it reads a string that is not there.
+      news_.emplace_back(std::in_place_type<TurnAway>, event);
+    }
   }
   for (auto& [id, child] : children_) {
     const bool goes = closed_ || child.outdated;
