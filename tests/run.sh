@@ -88,7 +88,8 @@ plain_logs="$builds/build-plain/meson-logs/testlog.json"
 if [ "$fast" = no ]; then
   echo "== two thousand seeds of the simulation, without sanitizers"
   configure "$builds/build-plain" none 2
-  ninja -C "$builds/build-plain" -j "$jobs" tests/sim_test
+  # The programs as well: some warnings come with optimisation only.
+  ninja -C "$builds/build-plain" -j "$jobs" tests/sim_test daemon/holdfastd client/holdfast
   rm -f "$plain_logs"
   meson test -C "$builds/build-plain" --no-rebuild --print-errorlogs --num-processes "$jobs" \
     --timeout-multiplier "$time_limits" sim_1 sim_2 || failed=1
