@@ -39,6 +39,34 @@ std::string with_short_numbers(std::string_view text) {
   return out;
 }
 
+// Looks at a text, and keeps nothing but what was wrong with it.
+class Look : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  // Whether it stopped at a number beyond a double: up to there it was JSON.
+  bool number_too_large() const { return number_too_large_; }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(int64_t) override { return true; }
+  bool number_unsigned(uint64_t) override { return true; }
+  bool number_float(double, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(nlohmann::json::binary_t&) override { return true; }
+  bool start_object(size_t) override { return true; }
+  bool key(std::string&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& error) override {
+    number_too_large_ = error.id == kOutOfRange;
+    return false;
+  }
+
+ private:
+  static constexpr int kOutOfRange = 406;  // the library's number for it
+  bool number_too_large_ = false;
+};
+
 }  // namespace
 
 std::string base64(std::string_view bytes) {
@@ -86,9 +114,10 @@ std::string quoted(std::string_view text) {
 bool is_json(std::string_view bytes) {
   // The parser takes the one for the end of the text, and passes over the other.
   if (bytes.find('\0') != bytes.npos || bytes.starts_with(kByteOrderMark)) return false;
-  if (nlohmann::json::accept(bytes.begin(), bytes.end())) return true;
+  Look look;
+  if (nlohmann::json::sax_parse(bytes.begin(), bytes.end(), &look)) return true;
   // It also refuses numbers that it cannot hold.
-  return nlohmann::json::accept(with_short_numbers(bytes));
+  return look.number_too_large() && nlohmann::json::accept(with_short_numbers(bytes));
 }
 
 void append_json(std::string& out, std::string_view name, std::string_view bytes) {
