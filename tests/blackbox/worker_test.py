@@ -310,6 +310,22 @@ class WorkerTest(harness.BoxTest):
 
     # --- to see, and to copy
 
+    def test_no_attempt_is_pushed_after_the_reply_to_detach(self):
+        box = self.box
+        box.settings["functions"]["resize"].update(timeout="60s", concurrency_max=8)
+        box.start()
+        worker = Worker(box, "resize", concurrency=4)
+        for _ in range(4):
+            box.event("resize", b"x" * 300_000)  # more than the socket takes
+
+        def all_run():
+            return box.call("GetStatus")["Functions"][0]["Running"] == 4
+
+        harness.wait_for(all_run, "all four to be given to the worker")
+        worker.send("DetachWorker")
+        self.assertEqual(worker.next_reply()[1:], [None, {}])
+        self.assertEqual([name for name, _ in worker.pushes], ["RunAttempt"] * 4)
+
     def test_workers_are_listed(self):
         box = self.box
         box.start()
