@@ -3,6 +3,7 @@
 #
 #   config/install-dependencies.sh
 #   config/install-dependencies.sh --libfuzzer    and clang, for long runs of the fuzz targets
+#   config/install-dependencies.sh --bench        and what tests/bench compares and counts with
 #
 # Does nothing when all of it is there, so the other scripts simply call it first.
 # Otherwise it needs root or sudo, and Debian's package archive.
@@ -18,8 +19,12 @@ packages='
 case "${1:-}" in
   '') ;;
   --libfuzzer) packages="$packages clang-14 libclang-rt-14-dev" ;;
+  --bench)
+    packages="$packages libbenchmark-dev redis-server redis-tools beanstalkd valgrind binutils"
+    packages="$packages util-linux"
+    ;;
   *)
-    echo "usage: config/install-dependencies.sh [--libfuzzer]" >&2
+    echo "usage: config/install-dependencies.sh [--libfuzzer | --bench]" >&2
     exit 2
     ;;
 esac
