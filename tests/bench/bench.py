@@ -51,7 +51,7 @@ def options(words):
                         help="written after each measure; what it holds of others is kept")
     parser.add_argument("--pictures", metavar="FOLDER", help="SVG of what was measured")
     parser.add_argument("--report", action="store_true",
-                        help="measure nothing: print what --json holds")
+                        help="measure nothing: print all that --json holds")
     return parser.parse_args(words)
 
 
@@ -86,6 +86,7 @@ def measure_all(measures, setting, asked, kept):
 
 
 def draw(folder, kept):
+    """Pictures of all that `kept` has, measured now or before."""
     os.makedirs(folder, exist_ok=True)
     for name, (measure, picture) in pictures.PICTURES.items():
         if measure in kept:
@@ -102,7 +103,7 @@ def main(words):
         machine.refuse_memory(setting.directory)
         say(plan(measures, setting))
         measure_all(measures, setting, asked, kept)
-    print(report.whole(MEASURES, kept))
+    print(report.whole(MEASURES if asked.report else measures, kept))
     if asked.pictures:
         draw(asked.pictures, kept)
 

@@ -103,6 +103,59 @@ class ReportTest(unittest.TestCase):
             self.assertEqual(os.listdir(folder), ["figures.json"])
 
 
+_CYCLE = {"per_s": 100, "done": 1000, "accepted": 1000, "cycle_p50_us": 800, "cycle_p99_us": 900,
+          "accept_p50_us": 400, "accept_p99_us": 500, "memory_bytes": 40e6, "cost_us": 50,
+          "cpu_us_per_event": 40}
+_WRITES = {"process_bytes": 9e6, "device_bytes": 5e6, "flushes": 2000, "commits": 2001}
+_LOAD = {"per_s": 100, "p50_us": 1, "p99_us": 2, "max_us": 3, "stalls_over_100ms": 0}
+
+# What each measure finds, and what it says of it.
+FOUND = {
+    "cycles": ({"rounds": {"holdfast": {"16+16": [{**_CYCLE, "per_s": 130}]},
+                           "redis": {"16+16": [_CYCLE]}}, "skipped": {}},
+               ["met", "not measured"]),
+    "programs": ({"persistent": [9000, 9500], "command": [90, 70], "spawner": [100, 100]},
+                 ["missed", "not shown"]),
+    "backlog": ({"few_waiting": 1000, "few": {"10000": [_CYCLE], "50000": [_CYCLE]},
+                 "many": {"10000": [{**_CYCLE, "cost_us": 70}], "50000": [_CYCLE]},
+                 "waiting": {}}, ["met", "met", "met"]),
+    "restart": ({"rounds": [{"accept_ms": 70, "attempt_ms": 310, "recovery_ms": 40,
+                             "waiting": 1000000}]}, ["met", "missed"]),
+    "memory": ({"rest_s": 60, "empty": 20e6, "spawner": 12e6, "busy": [60e6, 65e6]},
+               ["met", "missed"]),
+    "wear": ({"saturated": {"holdfast": {**_CYCLE, **_WRITES}},
+              "steady": {"holdfast": {**_CYCLE, **_WRITES}}, "lingers": {"5ms": {**_CYCLE}},
+              "idle": {"holdfast": {**_WRITES, "process_bytes": 0, "commits": 1}},
+              "idle_s": 600, "skipped": {}}, ["missed", "met", "met", "met", "missed"]),
+    "stalls": ({"load_s": 600, "bare": [_LOAD] * 2,
+                "load": {**_LOAD, "stalls_over_100ms": 1, "memory_bytes": 40e6}},
+               ["missed", "met"]),
+    "instructions": ({"per_event": {"accept": 1000, "unknown": 5}}, ["met"]),
+    "micro": ({"rounds": {"encode": [[5.0, "ns"], [6.0, "ns"]]}}, []),
+    "small": ({"status_ms": [2, 3], "holdfastd": 2.9e6, "holdfast": 1e6}, ["met", "met"]),
+}
+
+
+class MeasuresTest(unittest.TestCase):
+    def test_each_judges_what_it_found(self):
+        for measure in bench.MEASURES:
+            if measure.NAME == "accepts":
+                continue  # above
+            found, verdicts = FOUND[measure.NAME]
+            with self.subTest(measure.NAME):
+                self.assertEqual([goal.verdict for goal in measure.goals(found)], verdicts)
+                for table in measure.tables(found):
+                    for row in table.rows:
+                        self.assertEqual(len(row), len(table.heads), table.title)
+
+    def test_each_picture_is_drawn_of_what_was_found(self):
+        found = {name: one for name, (one, _) in FOUND.items()}
+        found["accepts"] = ReportTest().found()
+        for name, (measure, picture) in pictures.PICTURES.items():
+            with self.subTest(name):
+                xml.etree.ElementTree.fromstring(picture(found[measure]))
+
+
 class PicturesTest(unittest.TestCase):
     def test_a_picture_is_well_formed(self):
         drawn = pictures.curve("a < b & c", "x", "µs", {"one & two": [(1, 5), (256, 50)],

@@ -30,6 +30,7 @@ if ! { [ -f "$build/build.ninja" ] && meson setup --reconfigure "$build" "$root"
   meson setup "$build" "$root" >&2
 fi
 # shellcheck disable=SC2046
-ninja -C "$build" daemon/holdfastd client/holdfast $(printf 'tests/bench/%s ' $programs) >&2
+ninja -C "$build" daemon/holdfastd client/holdfast tests/libbench_self_exec.so \
+  $(printf 'tests/bench/%s ' $programs) >&2
 
 exec /usr/bin/python3 "$root/tests/bench/bench.py" --build "$build" "$@"

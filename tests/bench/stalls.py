@@ -4,6 +4,7 @@ The bare loop runs half of its time before the load and half after it, on the sa
 """
 
 import figures
+import kernel
 import report
 from setting import PAYLOAD_BYTES, say
 from systems import Holdfast
@@ -13,6 +14,7 @@ TITLE = "Stalls"
 LOAD_S, LOAD_S_FULL = 10, 600
 RATE = 2_000
 WORKERS = 16
+MEMORY_MAX_MB = 64
 SYNC_BYTES = 4096
 
 
@@ -37,6 +39,7 @@ def loaded(setting):
                                 PAYLOAD_BYTES, "--rate", RATE, "--stalls",
                                 patience_s=load_s(setting) + 60)
         box.accepted(found["answers"])
+        found["memory_bytes"] = kernel.memory_bytes(box.pid, "VmHWM")
     return found
 
 
@@ -60,6 +63,11 @@ def tables(found):
 
 def goals(found):
     bare_count = sum(one["stalls_over_100ms"] for one in found["bare"])
-    return [figures.goal_at_most(
-        f"stalls over 100 ms in {found['load_s']} s, those of bare syncs in as long", bare_count,
-        figures.spread([found["load"]["stalls_over_100ms"]]))]
+    memory = figures.spread([found["load"]["memory_bytes"] / 1e6])
+    return [
+        figures.goal_at_most(
+            f"stalls over 100 ms in {found['load_s']} s, those of bare syncs in as long",
+            bare_count, figures.spread([found["load"]["stalls_over_100ms"]])),
+        figures.goal_at_most(f"VmHWM after {found['load_s']} s of load", MEMORY_MAX_MB, memory,
+                             "MB"),
+    ]

@@ -67,6 +67,10 @@ class System:
         """The command line; files it needs are written first."""
         raise NotImplementedError
 
+    def variables(self):
+        """What its environment has beyond ours."""
+        return {}
+
     def check(self):
         """Raises if something acknowledged is missing. The system is stopped by then."""
 
@@ -76,7 +80,8 @@ class System:
     def launch(self):
         with open(self.path("log"), "ab") as log:
             self.process = subprocess.Popen(guarded(self.command()), stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+                                            stdout=log, stderr=log,
+                                            env={**os.environ, **self.variables()})
 
     def serves(self):
         if self.process.poll() is not None:
