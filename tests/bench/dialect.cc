@@ -2,20 +2,40 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "client/wire/message.h"
 #include "client/wire/scanner.h"
 
 namespace holdfast::bench {
-namespace {
 
-[[noreturn]] void refused(std::string_view reply) {
+void refused(std::string_view reply) {
   std::fprintf(stderr, "refused: %.*s\n", static_cast<int>(std::min<size_t>(reply.size(), 200)),
                reply.data());
   std::exit(1);
 }
+
+uint64_t stamp_at(const char* payload) {
+  uint64_t stamp = 0;
+  std::memcpy(&stamp, payload, kStampBytes);
+  return stamp;
+}
+
+void put_be32(char* at, uint32_t number) {
+  for (int shift = 24; shift >= 0; shift -= 8) *at++ = static_cast<char>(number >> shift);
+}
+
+size_t value_bytes(std::string_view in) {
+  wire::Scanner scanner{wire::kReplyLimits};
+  const size_t taken = scanner.feed(in);
+  if (scanner.fault()) refused(in);
+  return scanner.finished() ? taken : 0;
+}
+
+namespace {
 
 // Payloads that do not compress, and differ between connections.
 std::string payload_of(size_t bytes) {
@@ -36,41 +56,54 @@ std::string next_key_prefix() {
   return std::to_string(::getpid()) + "-" + std::to_string(++connections) + "-";
 }
 
-constexpr uint32_t kFirstMsgid = 0x10000;  // from here on each takes five bytes
+// A request whose payload begins at `payload_at`, and gets a stamp there.
+class StampedRequest {
+ public:
+  StampedRequest(std::string bytes, size_t payload_at, size_t payload_bytes)
+      : bytes_(std::move(bytes)),
+        payload_at_(payload_at),
+        has_room_(payload_bytes >= kStampBytes) {}
+
+  std::string& stamped(uint64_t stamp) {
+    if (has_room_) std::memcpy(&bytes_[payload_at_], &stamp, kStampBytes);
+    return bytes_;
+  }
+
+ private:
+  std::string bytes_;
+  size_t payload_at_;
+  bool has_room_;
+};
+
+StampedRequest between(std::string head, size_t payload_bytes, std::string_view tail) {
+  const size_t payload_at = head.size();
+  return {head + payload_of(payload_bytes) + std::string{tail}, payload_at, payload_bytes};
+}
 
 // Requests are copies of one, and replies have the length of the first, so that the
 // generator costs no more here than it does for the others.
 class Holdfast : public Dialect {
  public:
-  Holdfast(size_t payload_bytes, bool keyed) : keyed_(keyed) {
-    wire::append_array_head(request_, 4);
-    wire::append_int(request_, 0);
-    wire::append_uint(request_, kFirstMsgid);
-    wire::append_str(request_, "Invoke");
-    wire::append_array_head(request_, 1);
-    wire::MapWriter map{request_};
-    map.text("FunctionName", "bench").text("InvocationType", "Event");
-    map.bytes("Payload", payload_of(payload_bytes));
-    if (keyed_) map.text("IdempotencyKey", key_prefix_ + std::string(kKeyDigits, '0'));
-  }
+  Holdfast(size_t payload_bytes, bool keyed)
+      : keyed_(keyed), request_(make_request(payload_bytes, keyed)) {}
 
-  void append_request(std::string& out) override {
-    put_be32(&request_[kMsgidAt], kFirstMsgid + ++requests_);
+  void append_request(std::string& out, uint64_t stamp) override {
+    std::string& request = request_.stamped(stamp);
+    put_be32(&request[kMsgidAt], kFirstMsgid + ++requests_);
     if (keyed_) {  // the key is the last field
       uint32_t rest = requests_;
       for (size_t digit = 1; digit <= kKeyDigits; ++digit, rest /= 10) {
-        request_[request_.size() - digit] = static_cast<char>('0' + rest % 10);
+        request[request.size() - digit] = static_cast<char>('0' + rest % 10);
       }
     }
-    out += request_;
+    out += request;
   }
 
   // [1, msgid, nil, {"StatusCode": 202, ...}]
   size_t reply_bytes(std::string_view in) override {
     if (reply_bytes_ == 0) {
-      wire::Scanner scanner{wire::kReplyLimits};
-      const size_t taken = scanner.feed(in);
-      if (!scanner.finished()) return 0;
+      const size_t taken = value_bytes(in);
+      if (taken == 0) return 0;
       if (in.substr(0, taken).find("RequestId") == in.npos) refused(in);
       reply_bytes_ = taken;
     }
@@ -84,13 +117,26 @@ class Holdfast : public Dialect {
   static constexpr size_t kMsgidAt = 3;       // behind the heads of array, type and number
   static constexpr size_t kReplyErrorAt = 7;  // nil where there is none
 
-  static void put_be32(char* at, uint32_t number) {
-    for (int shift = 24; shift >= 0; shift -= 8) *at++ = static_cast<char>(number >> shift);
+  static StampedRequest make_request(size_t payload_bytes, bool keyed) {
+    std::string out;
+    size_t payload_end = 0;
+    wire::append_array_head(out, 4);
+    wire::append_int(out, 0);
+    wire::append_uint(out, kFirstMsgid);
+    wire::append_str(out, "Invoke");
+    wire::append_array_head(out, 1);
+    {
+      wire::MapWriter map{out};
+      map.text("FunctionName", "bench").text("InvocationType", "Event");
+      map.bytes("Payload", payload_of(payload_bytes));
+      payload_end = out.size();
+      if (keyed) map.text("IdempotencyKey", next_key_prefix() + std::string(kKeyDigits, '0'));
+    }
+    return {std::move(out), payload_end - payload_bytes, payload_bytes};
   }
 
   const bool keyed_;
-  const std::string key_prefix_ = next_key_prefix();
-  std::string request_;
+  StampedRequest request_;
   uint32_t requests_ = 0;
   size_t reply_bytes_ = 0;
 };
@@ -98,9 +144,10 @@ class Holdfast : public Dialect {
 class Redis : public Dialect {
  public:
   explicit Redis(size_t payload_bytes)
-      : request_("*5\r\n$4\r\nXADD\r\n$6\r\nstream\r\n$1\r\n*\r\n$1\r\np\r\n$" +
-                 std::to_string(payload_bytes) + "\r\n" + payload_of(payload_bytes) + "\r\n") {}
-  void append_request(std::string& out) override { out += request_; }
+      : request_(between("*5\r\n$4\r\nXADD\r\n$6\r\nstream\r\n$1\r\n*\r\n$1\r\np\r\n$" +
+                             std::to_string(payload_bytes) + "\r\n",
+                         payload_bytes, "\r\n")) {}
+  void append_request(std::string& out, uint64_t stamp) override { out += request_.stamped(stamp); }
   size_t reply_bytes(std::string_view in) override {  // $15\r\n1-1\r\n
     const size_t head = in.find("\r\n");
     if (head == in.npos) return 0;
@@ -110,15 +157,15 @@ class Redis : public Dialect {
   }
 
  private:
-  const std::string request_;
+  StampedRequest request_;
 };
 
 class Beanstalkd : public Dialect {
  public:
   explicit Beanstalkd(size_t payload_bytes)
-      : request_("put 0 0 60 " + std::to_string(payload_bytes) + "\r\n" +
-                 payload_of(payload_bytes) + "\r\n") {}
-  void append_request(std::string& out) override { out += request_; }
+      : request_(between("put 0 0 60 " + std::to_string(payload_bytes) + "\r\n", payload_bytes,
+                         "\r\n")) {}
+  void append_request(std::string& out, uint64_t stamp) override { out += request_.stamped(stamp); }
   size_t reply_bytes(std::string_view in) override {
     const size_t end = in.find("\r\n");
     if (end == in.npos) return 0;
@@ -127,7 +174,7 @@ class Beanstalkd : public Dialect {
   }
 
  private:
-  const std::string request_;
+  StampedRequest request_;
 };
 
 }  // namespace
