@@ -22,7 +22,7 @@ SIZES = (10_000, 50_000)
 SIZES_FULL = (10_000, 100_000, 1_000_000, 10_000_000)
 PRODUCERS = WORKERS = 16
 CYCLES_PER_S = 15_000  # so that a round takes about as long as was asked for
-FILL_PER_S = 12_000
+FILL_PER_S = 50_000
 COST_MAX = 1.15
 MEMORY_MAX_MB = 64
 

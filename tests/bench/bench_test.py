@@ -224,6 +224,14 @@ class RunTest(unittest.TestCase):
         self.assertEqual([one.NAME for one in bench.chosen(asked)], ["accepts", "wear"])
         self.assertEqual(bench.setting_of(asked).rounds, 1)
 
+    def test_more_settings_join_their_section(self):
+        setting = Setting(root="/r", build="/b", directory="/d")
+        box = systems.Holdfast(setting, more=[("limits", "a = 1"), ("other", "b = 2")])
+        box.folder, box.socket_folder = "/d/f", "/tmp/g"
+        text = systems.toml(box.sections())
+        self.assertIn("[limits]\nattempts_running_max = 256\na = 1\n", text)
+        self.assertTrue(text.endswith("[other]\nb = 2\n"), text)
+
     def test_every_system_is_started_from_an_empty_folder(self):
         setting = Setting(root="/r", build="/b", directory="/d")
         for system in (*accepts.SYSTEMS, systems.Redis):

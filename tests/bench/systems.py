@@ -122,20 +122,9 @@ class System:
             shutil.rmtree(self.socket_folder)
 
 
-_HOLDFAST_TOML = """[daemon]
-state_directory = "{state}"
-[socket]
-path = "{socket}"
-group = ""
-[limits]
-attempts_running_max = 256
-{limits}
-[functions.bench]
-concurrency_max = {concurrency}
-timeout = "5m"
-event_age_max = "14d"
-{function}
-"""
+def toml(sections):
+    """A configuration file of {section: its lines}."""
+    return "\n".join(f"[{name}]\n" + "\n".join(lines) for name, lines in sections.items()) + "\n"
 
 
 class Holdfast(System):
@@ -143,16 +132,27 @@ class Holdfast(System):
 
     name = dialect = "holdfast"
 
-    def __init__(self, setting, function="workers = true", limits="", concurrency=256):
+    def __init__(self, setting, function="workers = true", concurrency=256, more=()):
+        """`more` are (section, line) pairs of the configuration."""
         super().__init__(setting)
-        self.function, self.limits, self.concurrency = function, limits, concurrency
+        self.function, self.concurrency, self.more = function, concurrency, more
         self.accepted_count = self.ended_count = 0
+
+    def sections(self):
+        made = {
+            "daemon": [f'state_directory = "{self.path("state")}"'],
+            "socket": [f'path = "{self.place}"', 'group = ""'],
+            "limits": ["attempts_running_max = 256"],
+            f"functions.{FUNCTION}": [f"concurrency_max = {self.concurrency}", 'timeout = "5m"',
+                                      'event_age_max = "14d"', self.function],
+        }
+        for section, line in self.more:
+            made.setdefault(section, []).append(line)
+        return made
 
     def command(self):
         with open(self.path("holdfast.toml"), "w", encoding="utf-8") as file:
-            file.write(_HOLDFAST_TOML.format(
-                state=self.path("state"), socket=self.place, limits=self.limits,
-                concurrency=self.concurrency, function=self.function))
+            file.write(toml(self.sections()))
         return [self.setting.holdfastd, "--config", self.path("holdfast.toml")]
 
     def accepted(self, count):

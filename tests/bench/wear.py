@@ -103,8 +103,7 @@ def lingering(setting):
     found = {}
     for linger in LINGERS:
         say(f"wear: commit_linger = {linger}")
-        head = "" if section == "limits" else f"[{section}]\n"
-        with Holdfast(setting, limits=f'{head}commit_linger = "{linger}"') as box:
+        with Holdfast(setting, more=[(section, f'commit_linger = "{linger}"')]) as box:
             found[linger] = at_rate(box)
     return found
 
