@@ -72,6 +72,10 @@ void Poller::add(int fd, uint64_t tag) {
   if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) fail_system("epoll_ctl");
 }
 
+void Poller::remove(int fd) {
+  if (::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr) != 0) fail_system("epoll_ctl");
+}
+
 void Poller::want_writable(int fd, uint64_t tag, bool wanted) {
   epoll_event event = event_of(tag, wanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
   if (::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) != 0) fail_system("epoll_ctl");

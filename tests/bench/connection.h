@@ -45,6 +45,8 @@ class Poller {
   Poller& operator=(const Poller&) = delete;
 
   void add(int fd, uint64_t tag);
+  // Before it is closed: another process may hold the same pipe a moment longer.
+  void remove(int fd);
   void want_writable(int fd, uint64_t tag, bool wanted);
 
   // Good until the next call.
