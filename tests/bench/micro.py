@@ -22,14 +22,16 @@ def measure(setting):
     rounds = {}
     for one in found["benchmarks"]:
         if one["run_type"] == "iteration":
-            rounds.setdefault(one["run_name"], []).append([one["cpu_time"], one["time_unit"]])
+            # What waits for the disk is measured by the clock, and has it in its name.
+            time = "real_time" if one["run_name"].endswith("/real_time") else "cpu_time"
+            rounds.setdefault(one["run_name"], []).append([one[time], one["time_unit"]])
     return {"rounds": rounds}
 
 
 def tables(found):
     rows = [[name, figures.text(figures.spread([time for time, _ in rounds])), rounds[0][1]]
             for name, rounds in found["rounds"].items()]
-    return [report.Table("", ["", "processor's time", "unit"], rows)]
+    return [report.Table("", ["", "time", "unit"], rows)]
 
 
 def goals(_):

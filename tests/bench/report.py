@@ -47,7 +47,7 @@ def conditions_text(conditions):
 
 def section(measure, kept):
     """All that one measure has to say. `kept` is its part of the JSON."""
-    parts = [f"## {measure.TITLE}\n", conditions_text(kept["conditions"]) + "\n"]
+    parts = [f"### {measure.TITLE}\n", conditions_text(kept["conditions"]) + "\n"]
     parts += [markdown(table) for table in measure.tables(kept["found"])]
     return "\n".join(parts)
 
@@ -58,7 +58,7 @@ def whole(measures, kept):
     goals = [goal for one in present for goal in one.goals(kept[one.NAME]["found"])]
     parts = [section(one, kept[one.NAME]) for one in present]
     if goals:
-        parts.append("## Goals\n\n" + markdown(goals_table(goals)))
+        parts.append("### Goals\n\n" + markdown(goals_table(goals)))
     return "\n".join(parts)
 
 

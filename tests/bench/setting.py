@@ -45,7 +45,8 @@ class Setting:
         """A program of tests/bench beside other work; dead when the block is left."""
         process = subprocess.Popen(
             guarded([self.program(name), *map(str, words)]), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "TMPDIR": self.directory})
         try:
             yield process
         finally:
