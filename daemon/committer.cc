@@ -1,8 +1,9 @@
 #include "daemon/committer.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
-#include "storage/base/check.h"
 #include "storage/base/crash_point.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
@@ -21,21 +22,10 @@ Committer::~Committer() {
   thread_.join();
 }
 
-void Committer::submit(Commit commit) {
-  CHECK(!busy_);
-  busy_ = true;
-  {
-    const std::lock_guard lock{mutex_};
-    CHECK(!next_ && !done_);
-    next_ = std::move(commit);
-  }
-  changed_.notify_one();
-}
-
 std::optional<Committed> Committer::take_done() {
   const std::lock_guard lock{mutex_};
   std::optional<Committed> done = std::exchange(done_, std::nullopt);
-  if (done) busy_ = false;
+  if (done) told_ = done->last;
   return done;
 }
 
@@ -48,14 +38,18 @@ void Committer::run() {
     next_.reset();
     lock.unlock();
     Result<> outcome = write(commit);
+    const bool failed = !outcome;
     lock.lock();
+    // Nobody may have asked for the one before yet: the later one covers it.
     done_.emplace(Committed{commit.last, std::move(outcome)});
     wake_();
+    if (failed) return;
   }
 }
 
 Result<> Committer::write(const Commit& commit) {
-  const std::vector<storage::Write> writes = storage::encode(commit.batch);
+  std::vector<storage::Write> writes = storage::encode(commit.batch);
+  std::ranges::move(storage::encode(commit.counters), std::back_inserter(writes));
   crash_point("before_wal_sync");
   if (Result<> written = store_.commit(writes); !written) return written;
   crash_point("after_wal_sync");

@@ -2,9 +2,13 @@
 // next one gathers, so a sync is shared by all that came meanwhile (group commit),
 // without a timer.
 //
-//    if (!committer.busy()) committer.submit({last_step, std::move(batch)});
+//    committer.add([&](Commit& next, bool fresh) { ... });
 //    ...                                  // `wake` is called from its thread, then:
 //    if (auto done = committer.take_done()) ...
+//
+// Rule    The next commit lies ready, whole, while one is in flight, and grows until it is
+//         taken. The committer takes it without asking the loop.
+// Reason  The way to the loop and back, two threads woken, costs a third of a sync.
 //
 // Rule    One commit in flight, and none after a failed one.
 // Reason  Then at most the last batch of the log can be torn, and what follows a bad
@@ -29,8 +33,9 @@
 namespace holdfast::daemon {
 
 struct Commit {
-  core::StepSeq last;  // the highest step in it
+  core::StepSeq last;       // the highest step in it
   storage::Batch batch;
+  storage::Batch counters;  // the meta rows, written behind it
   std::optional<storage::Seq> history_cutoff;  // rows below may go, once this is durable
 };
 
@@ -46,8 +51,15 @@ class Committer {
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
 
-  bool busy() const { return busy_; }
-  void submit(Commit commit);
+  // Lets `add(Commit& next, bool fresh)` put more into the next commit: an empty one if
+  // `fresh`, otherwise what was added before and has not been taken yet.
+  template <class Add>
+  void add(Add&& add);
+
+  // True until take_done() has told of everything that was added.
+  bool busy() const { return added_ != told_; }
+
+  // What has become durable, or has failed, since the last call.
   std::optional<Committed> take_done();
 
  private:
@@ -56,7 +68,8 @@ class Committer {
 
   storage::Store& store_;
   const std::function<void()> wake_;
-  bool busy_ = false;  // the loop's
+  core::StepSeq added_{0};  // the loop's, and the next
+  core::StepSeq told_{0};
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -65,5 +78,17 @@ class Committer {
   bool stopping_ = false;
   std::thread thread_;
 };
+
+template <class Add>
+void Committer::add(Add&& add) {
+  {
+    const std::lock_guard lock{mutex_};
+    const bool fresh = !next_.has_value();
+    if (fresh) next_.emplace();
+    add(*next_, fresh);
+    added_ = next_->last;
+  }
+  changed_.notify_one();
+}
 
 }  // namespace holdfast::daemon

@@ -14,6 +14,9 @@ namespace holdfast::daemon {
 namespace {
 // Sleeps are cut short, because core time may jump forward while we sleep.
 constexpr Duration kSleepMax = std::chrono::seconds{1};
+
+// What gathers within a turn before the committer gets it.
+constexpr size_t kMutationsPerTurn = 64;
 }  // namespace
 
 Engine::Engine(uv::Loop& loop, storage::Store& store, core::Lifecycle& core, Clock clock,
@@ -50,6 +53,8 @@ void Engine::absorb(core::Step step) {
     key_known(hash, std::move(bytes));
   }
   absorbing_ = false;
+  // A long turn must not let the disk rest.
+  if (gathering_.mutations.size() >= kMutationsPerTurn) hand_over();
 }
 
 void Engine::look_up(const storage::KeyHash& hash) {
@@ -75,18 +80,20 @@ void Engine::key_known(const storage::KeyHash& hash, std::optional<std::string> 
 
 void Engine::turn_over() {
   if (failed_) return;
-  if (!committer_.busy()) {
-    if (gathering_.empty() && !core_.wants_commit()) {
-      let_out(last_step_);
-    } else {
-      moment();
-      gathering_.append(core_.seal(clock_.stamp()));
-      crash_point("after_seal");
-      committer_.submit(Commit{last_step_, std::exchange(gathering_, {}),
-                               std::exchange(history_cutoff_, std::nullopt)});
-    }
-  }
+  if (!gathering_.empty() || core_.wants_commit()) hand_over();
+  if (!committer_.busy()) let_out(last_step_);
   arm_timer();
+}
+
+void Engine::hand_over() {
+  moment();
+  committer_.add([this](Commit& next, bool fresh) {
+    next.last = last_step_;
+    next.batch.append(std::exchange(gathering_, {}));
+    next.counters.overlay(core_.seal(clock_.stamp(), fresh ? core::Seal::next : core::Seal::again));
+    if (history_cutoff_) next.history_cutoff = std::exchange(history_cutoff_, std::nullopt);
+    crash_point("after_seal");
+  });
 }
 
 void Engine::arm_timer() {
@@ -110,8 +117,8 @@ void Engine::commits_done() {
   crash_point("before_effects");
   core_.committed(done->last);
   // Whatever came after it without a batch of its own rests on it too.
-  const core::StepSeq watermark = gathering_.empty() ? last_step_ : done->last;
-  let_out(watermark);
+  const bool all = gathering_.empty() && !committer_.busy();
+  let_out(all ? last_step_ : done->last);
   crash_point("after_effects");
 }
 

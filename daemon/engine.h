@@ -53,8 +53,8 @@ class Engine {
   // Takes what a fact made the core produce.
   void absorb(core::Step step);
 
-  // Hands the next commit over, if there is one and the committer is free; lets out
-  // what rests on durable steps only; arms the timer for the core's next wakeup.
+  // Adds what has gathered to the next commit; lets out what rests on durable steps
+  // only; arms the timer for the core's next wakeup.
   void turn_over();
 
   // Asks the disk for somebody else: `read` runs on the reader's thread, `then` on the
@@ -72,6 +72,7 @@ class Engine {
   std::optional<WallTime> last_sync() const { return last_sync_; }
 
  private:
+  void hand_over();
   void perform(core::Effect&& effect);
   void let_out(core::StepSeq watermark);
   void look_up(const storage::KeyHash& hash);

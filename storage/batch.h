@@ -6,6 +6,7 @@
 //    batch.push(PutHistory{ending, history});
 #pragma once
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 #include <variant>
@@ -88,6 +89,18 @@ using Mutation =
                  PutDeadLetter, EraseDeadLetter, PutMessage, EraseMessage, PutFunction, PutQueue,
                  PutState>;
 
+// Whether the later one of two would write the same meta row. No other rows are asked for.
+inline bool same_meta_row(const Mutation& one, const Mutation& other) {
+  if (one.index() != other.index()) return false;
+  if (const auto* function = std::get_if<PutFunction>(&one)) {
+    return function->id == std::get<PutFunction>(other).id;
+  }
+  if (const auto* queue = std::get_if<PutQueue>(&one)) {
+    return queue->id == std::get<PutQueue>(other).id;
+  }
+  return std::holds_alternative<PutState>(one);
+}
+
 struct Batch {
   std::vector<Mutation> mutations;
 
@@ -95,6 +108,19 @@ struct Batch {
   void append(Batch&& later) {
     mutations.insert(mutations.end(), std::make_move_iterator(later.mutations.begin()),
                      std::make_move_iterator(later.mutations.end()));
+    later.mutations.clear();
+  }
+  // Of meta rows only: those that `later` writes too are replaced.
+  void overlay(Batch&& later) {
+    for (Mutation& mutation : later.mutations) {
+      const auto same = std::ranges::find_if(
+          mutations, [&](const Mutation& old) { return same_meta_row(old, mutation); });
+      if (same == mutations.end()) {
+        mutations.push_back(std::move(mutation));
+      } else {
+        *same = std::move(mutation);
+      }
+    }
     later.mutations.clear();
   }
   bool empty() const { return mutations.empty(); }

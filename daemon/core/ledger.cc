@@ -81,7 +81,7 @@ storage::QueueRecord& Ledger::change(QueueId id) {
   return queues_.at(id);
 }
 
-storage::Batch Ledger::seal(const storage::ClockStamp& clock) {
+storage::Batch Ledger::seal(const storage::ClockStamp& clock, Seal seal) {
   storage::Batch batch;
   for (FunctionId id : changed_functions_) {
     batch.push(storage::PutFunction{id, functions_.at(id)});
@@ -91,7 +91,7 @@ storage::Batch Ledger::seal(const storage::ClockStamp& clock) {
   changed_queues_.clear();
 
   state_.clock = clock;
-  state_.batch_number += 1;
+  if (seal == Seal::next) state_.batch_number += 1;
   batch.push(storage::PutState{state_});
   sealed_seq_ = state_.next_seq;
   commit_wanted_ = false;

@@ -6,7 +6,7 @@
 // meta rows of the commit:
 //
 //    ledger.change(function).fresh += 1;       // marks the function's row
-//    Batch meta = ledger.seal(clock_stamp);    // once per commit, appended last
+//    Batch meta = ledger.seal(clock_stamp, Seal::next);    // per commit, written last
 //
 // Threads  the loop's. Failure  none: it is memory.
 #pragma once
@@ -23,6 +23,10 @@
 #include "storage/pages.h"
 
 namespace holdfast::core {
+
+// For which commit: a new one, or the one before, which has not been taken yet and gets
+// more. Its rows of the earlier seal are replaced by those of the later one.
+enum class Seal : uint8_t { next, again };
 
 class Ledger {
  public:
@@ -60,7 +64,7 @@ class Ledger {
   }
 
   // The meta rows of everything changed since the last seal.
-  storage::Batch seal(const storage::ClockStamp& clock);
+  storage::Batch seal(const storage::ClockStamp& clock, Seal seal);
 
   // The state alone has changed, and must not wait for somebody else's commit.
   void want_commit() { commit_wanted_ = true; }

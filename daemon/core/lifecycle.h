@@ -172,7 +172,7 @@ class Lifecycle {
 
   // --- commits
   // The meta rows that go last into the commit.
-  storage::Batch seal(const storage::ClockStamp& clock);
+  storage::Batch seal(const storage::ClockStamp& clock, Seal seal = Seal::next);
   bool wants_commit() const { return ledger_.wants_commit(); }
   void committed(StepSeq watermark);
 

@@ -133,11 +133,11 @@ std::optional<Refused> Lifecycle::refusal() const {
   return core::refuse(ask_for_disk(0));
 }
 
-storage::Batch Lifecycle::seal(const storage::ClockStamp& clock) {
+storage::Batch Lifecycle::seal(const storage::ClockStamp& clock, Seal seal) {
   for (FunctionId id : ledger_.changed_functions()) {
     ledger_.change(id).head = backlog_.head(backlog_.at(id));
   }
-  return ledger_.seal(clock);
+  return ledger_.seal(clock, seal);
 }
 
 void Lifecycle::committed(StepSeq watermark) {

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "daemon/committer.h"
@@ -87,11 +89,18 @@ storage::Batch one_queue() {
   return batch;
 }
 
+void add(Committer& committer, uint64_t step) {
+  committer.add([&](Commit& next, bool) {
+    next.last = StepSeq{step};
+    next.batch.append(one_queue());
+  });
+}
+
 TEST(Committer, SaysDoneOnlyAfterTheStoreHasReturned) {
   SlowStore store;
   std::promise<void> woken;
   Committer committer{store, [&] { woken.set_value(); }};
-  committer.submit(Commit{StepSeq{7}, one_queue(), {}});
+  add(committer, 7);
   store.begun.get_future().wait();
   EXPECT_TRUE(committer.busy());
   EXPECT_FALSE(committer.take_done().has_value());
@@ -111,12 +120,94 @@ TEST(Committer, TellsAFailedCommit) {
   std::promise<void> woken;
   Committer committer{store, [&] { woken.set_value(); }};
   store.may_end.set_value(false);
-  committer.submit(Commit{StepSeq{1}, one_queue(), {}});
+  add(committer, 1);
   woken.get_future().wait();
   const std::optional<Committed> done = committer.take_done();
   ASSERT_TRUE(done.has_value());
   ASSERT_FALSE(static_cast<bool>(done->outcome));
   EXPECT_EQ(done->outcome.error().what, "the disk is gone");
+}
+
+// A store whose commits end when the test says so, each with its own word.
+class CountedStore final : public storage::Store {
+ public:
+  Result<> commit(std::span<const storage::Write> writes) override {
+    std::unique_lock lock{mutex};
+    sizes.push_back(writes.size());
+    changed.notify_all();
+    changed.wait(lock, [this] { return sizes.size() <= may_end; });
+    if (fails) return Error{Errc::io, "the disk is gone"};
+    return ok();
+  }
+  Result<std::optional<std::string>> get(storage::Family, std::string_view) const override {
+    return std::optional<std::string>{};
+  }
+  storage::CachedValue get_cached(storage::Family, std::string_view) const override {
+    return std::optional<std::string>{};
+  }
+  Result<> scan(const storage::ScanRange&, const storage::ScanVisitor&) const override {
+    return ok();
+  }
+  Result<> drop_below(storage::Family, std::string_view) override { return ok(); }
+
+  void wait_for_begun(size_t commits) {
+    std::unique_lock lock{mutex};
+    changed.wait(lock, [&] { return sizes.size() >= commits; });
+  }
+  void let_end(size_t commits) {
+    const std::lock_guard lock{mutex};
+    may_end = commits;
+    changed.notify_all();
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<size_t> sizes;
+  size_t may_end = 0;
+  bool fails = false;
+};
+
+TEST(Committer, TakesWhatGatheredMeanwhileAsOneCommitWithoutBeingAsked) {
+  CountedStore store;
+  std::atomic<int> woken = 0;
+  Committer committer{store, [&] { ++woken; }};
+  add(committer, 1);
+  store.wait_for_begun(1);
+  add(committer, 2);
+  bool fresh = true;
+  committer.add([&](Commit& next, bool is_fresh) {
+    fresh = is_fresh;
+    next.last = StepSeq{3};
+    next.batch.append(one_queue());
+  });
+  EXPECT_FALSE(fresh);
+  store.let_end(1);
+  store.wait_for_begun(2);  // nobody has asked take_done() yet
+  EXPECT_EQ(store.sizes, (std::vector<size_t>{1, 2}));
+  const std::optional<Committed> first = committer.take_done();
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->last, StepSeq{1});
+  EXPECT_TRUE(committer.busy());
+  store.let_end(2);
+  while (woken < 2) std::this_thread::yield();
+  EXPECT_EQ(committer.take_done()->last, StepSeq{3});
+  EXPECT_FALSE(committer.busy());
+}
+
+TEST(Committer, TakesNothingAfterAFailure) {
+  CountedStore store;
+  store.fails = true;
+  std::atomic<int> woken = 0;
+  {
+    Committer committer{store, [&] { ++woken; }};
+    add(committer, 1);
+    store.wait_for_begun(1);
+    add(committer, 2);
+    store.let_end(9);
+    while (woken < 1) std::this_thread::yield();
+    EXPECT_FALSE(static_cast<bool>(committer.take_done()->outcome));
+  }
+  EXPECT_EQ(store.sizes.size(), 1u);
 }
 
 TEST(Reader, AnswersInTheOrderOfTheQuestionsAndOnTheAskersThread) {
