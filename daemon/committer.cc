@@ -25,7 +25,7 @@ Committer::~Committer() {
 std::optional<Committed> Committer::take_done() {
   const std::lock_guard lock{mutex_};
   std::optional<Committed> done = std::exchange(done_, std::nullopt);
-  if (done) told_ = done->last;
+  if (done) busy_ = next_ || in_flight_;
   return done;
 }
 
@@ -36,10 +36,12 @@ void Committer::run() {
     if (!next_) return;
     const Commit commit = std::move(*next_);
     next_.reset();
+    in_flight_ = true;
     lock.unlock();
     Result<> outcome = write(commit);
     const bool failed = !outcome;
     lock.lock();
+    in_flight_ = false;
     // Nobody may have asked for the one before yet: the later one covers it.
     done_.emplace(Committed{commit.last, std::move(outcome)});
     wake_();

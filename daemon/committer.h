@@ -57,7 +57,7 @@ class Committer {
   void add(Add&& add);
 
   // True until take_done() has told of everything that was added.
-  bool busy() const { return added_ != told_; }
+  bool busy() const { return busy_; }
 
   // What has become durable, or has failed, since the last call.
   std::optional<Committed> take_done();
@@ -68,12 +68,12 @@ class Committer {
 
   storage::Store& store_;
   const std::function<void()> wake_;
-  core::StepSeq added_{0};  // the loop's, and the next
-  core::StepSeq told_{0};
+  bool busy_ = false;  // the loop's
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<Commit> next_;
+  bool in_flight_ = false;
   std::optional<Committed> done_;
   bool stopping_ = false;
   std::thread thread_;
@@ -86,8 +86,8 @@ void Committer::add(Add&& add) {
     const bool fresh = !next_.has_value();
     if (fresh) next_.emplace();
     add(*next_, fresh);
-    added_ = next_->last;
   }
+  busy_ = true;
   changed_.notify_one();
 }
 

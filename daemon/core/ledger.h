@@ -6,7 +6,7 @@
 // meta rows of the commit:
 //
 //    ledger.change(function).fresh += 1;       // marks the function's row
-//    Batch meta = ledger.seal(clock_stamp, Seal::next);    // per commit, written last
+//    Batch meta = ledger.seal(clock_stamp, Seal::next);    // written last
 //
 // Threads  the loop's. Failure  none: it is memory.
 #pragma once

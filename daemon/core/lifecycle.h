@@ -5,8 +5,9 @@
 //    Step step = lifecycle.submitted(std::move(submission), moment);
 //    // the shell: step.batch joins the commit, step.effects wait for it
 //
-// After the last step of a commit the shell appends seal(), and when the commit is
-// durable it says so with committed(). next_wakeup() tells when ticked() has work.
+// Behind the steps of a commit the shell writes seal(); if it adds more steps to it, it
+// seals again. When the commit is durable it says so with committed(). next_wakeup() tells
+// when ticked() has work.
 //
 // Held in memory: what runs, windows of the backlogs, keys in flight. The rest is on
 // disk and is asked for by effects (LoadFreshPage, ...) that come back as facts.
@@ -171,7 +172,7 @@ class Lifecycle {
   std::optional<TimePoint> next_wakeup() const;
 
   // --- commits
-  // The meta rows that go last into the commit.
+  // The meta rows that go last into the commit; ledger.h has the rule for a second seal.
   storage::Batch seal(const storage::ClockStamp& clock, Seal seal = Seal::next);
   bool wants_commit() const { return ledger_.wants_commit(); }
   void committed(StepSeq watermark);

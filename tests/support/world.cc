@@ -15,6 +15,9 @@ constexpr int64_t kBeginningMs = 1'772'000'000'000;  // a day in 2026
 // What a commit of any size may take, and more: beyond it something goes in circles.
 constexpr int kSettleMovesMax = 200'000;
 
+// Some commits are sealed once, some again and again while they grow.
+constexpr uint64_t kStepsPerSeal = 3;
+
 }  // namespace
 
 uint64_t batch_number_of(const storage::Batch& batch) {
@@ -59,6 +62,7 @@ void World::crash(InFlight in_flight) {
   if (may_apply_commit() && in_flight == InFlight::kept) apply_commit();
   lifecycle_.reset();
   gathering_ = {};
+  counters_ = {};
   gathered_to_.reset();
   commit_.reset();
   commit_failed_ = false;
@@ -238,7 +242,15 @@ void World::take(core::Step step) {
   gathered_to_ = step.seq;
   gate_.hold(step.seq, std::move(step.effects));
   ++steps_;
+  // As the engine does at the end of a turn, whether or not the commit can begin yet.
+  if (steps_ % kStepsPerSeal == 0) seal();
   if (verify_interval_ > 0 && steps_ % verify_interval_ == 0) core().verify();
+}
+
+void World::seal() {
+  if (gathering_.empty() && !core().wants_commit()) return;
+  const auto which = counters_.empty() ? core::Seal::next : core::Seal::again;
+  counters_.overlay(core().seal({moment_.now, moment_.lit, "boot", to_ms(moment_.now)}, which));
 }
 
 bool World::may_begin_commit() const { return !commit_ && gathered_to_.has_value(); }
@@ -247,11 +259,10 @@ void World::begin_commit() {
   CHECK(may_begin_commit());
   Commit commit;
   commit.watermark = *std::exchange(gathered_to_, std::nullopt);
-  commit.empty = gathering_.empty() && !core().wants_commit();
+  seal();
+  commit.empty = counters_.empty();
   commit.batch = std::exchange(gathering_, {});
-  if (!commit.empty) {
-    commit.batch.append(core().seal({moment_.now, moment_.lit, "boot", to_ms(moment_.now)}));
-  }
+  commit.batch.append(std::exchange(counters_, {}));
   commit_ = std::move(commit);
 }
 

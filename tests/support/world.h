@@ -218,6 +218,7 @@ class World {
   std::string judge_recovered(uint64_t batch_number, bool& in_doubt_kept) const;
   void enlighten(const storage::StateRecord& state, const Darkness& darkness);
   void take(core::Step step);
+  void seal();
   void release(core::Effect effect);
   void start(core::StartAttempt start);
   void push(core::StartAttempt start);
@@ -254,6 +255,7 @@ class World {
   // Of one life of the daemon; a crash empties all of it.
   bool commit_failed_ = false;
   storage::Batch gathering_;
+  storage::Batch counters_;  // of a commit that was sealed before all of it was there
   std::optional<core::StepSeq> gathered_to_;
   std::optional<Commit> commit_;
   core::StepSeq watermark_;
