@@ -1,9 +1,10 @@
 // bench_ceiling SOCKET DIRECTORY [keyed]: what the disk and the database would allow.
 //
 // It speaks the protocol's Invoke over the same socket, and writes for each request the keys
-// that holdfastd writes: the event, with `keyed` a second one at a random place, and for each
-// commit two counters. One commit is under way with a sync while the next gathers; when it is
-// through, the answers leave. It checks nothing, knows no function, and runs nothing.
+// that holdfastd writes: the event, with `keyed` a second one at a random place in a family
+// of its own, and three for each commit. One commit is under way with a sync while the next
+// gathers; when it is through, the answers leave. It checks nothing, knows no function, and
+// runs nothing.
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
@@ -21,9 +22,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "client/wire/message.h"
@@ -48,7 +49,7 @@ struct Client {
 
 struct Commit {
   rocksdb::WriteBatch batch;
-  std::vector<std::pair<int, uint32_t>> asked;  // (socket, msgid)
+  std::vector<std::pair<int, uint32_t>> asked;
 };
 
 void append_be64(std::string& out, uint64_t number) {
@@ -68,22 +69,34 @@ class PreparedLogs : public rocksdb::FileSystemWrapper {
   }
 };
 
+rocksdb::Options options_of(rocksdb::Env* environment) {
+  rocksdb::Options options;
+  options.env = environment;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.write_buffer_size = 32u << 20;
+  options.max_total_wal_size = 64u << 20;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(5));
+  options.allow_concurrent_memtable_write = false;
+  options.enable_write_thread_adaptive_yield = false;
+  return options;
+}
+
 class Ceiling {
  public:
+  using Asked = std::vector<std::pair<int, uint32_t>>;  // (socket, msgid)
+
   Ceiling(const std::string& directory, bool keyed) : keyed_(keyed) {
-    rocksdb::Options options;
-    options.env = environment_.get();
-    options.create_if_missing = true;
-    options.write_buffer_size = 32u << 20;
-    options.max_total_wal_size = 64u << 20;
-    options.info_log_level = rocksdb::WARN_LEVEL;
-    options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(5));
-    options.allow_concurrent_memtable_write = false;
-    options.enable_write_thread_adaptive_yield = false;
+    const rocksdb::Options options = options_of(environment_.get());
+    std::vector<rocksdb::ColumnFamilyHandle*> families;
     rocksdb::DB* database = nullptr;
-    const rocksdb::Status opened = rocksdb::DB::Open(options, directory, &database);
+    const rocksdb::Status opened = rocksdb::DB::Open(
+        options, directory, {{rocksdb::kDefaultColumnFamilyName, options}, {"keys", {}}},
+        &families, &database);
     if (!opened.ok()) fail(opened.ToString());
     database_.reset(database);
+    keys_ = families[1];
     done_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     committer_ = std::thread{[this] { commit_for_ever(); }};
     committer_.detach();
@@ -97,53 +110,46 @@ class Ceiling {
       if (found == nullptr) fail(std::string{"a request without "} + name);
       return wire::as_bytes(*found).value_or("");
     };
+    const std::string_view payload = field("Payload");
+    const std::lock_guard lock{mutex_};
     std::string key{"\0\0\0\1\0", 5};
     append_be64(key, ++seq_);
-    const std::string_view payload = field("Payload");
     gathering_.batch.Put(key, rocksdb::Slice{payload.data(), payload.size()});
     if (keyed_) {
-      std::string hash{"k"};
+      std::string hash;
       append_be64(hash, std::hash<std::string_view>{}(field("IdempotencyKey")));
       append_be64(hash, seq_ * 0x9E3779B97F4A7C15ull);
-      gathering_.batch.Put(hash, key);
+      gathering_.batch.Put(keys_, hash, key);
     }
     gathering_.asked.emplace_back(socket, request.msgid);
   }
 
-  // Hands over what has gathered, if nothing is under way; gives what is through.
-  std::vector<std::pair<int, uint32_t>> turn() {
-    std::vector<std::pair<int, uint32_t>> through;
-    std::unique_lock lock{mutex_};
-    if (finished_) {
-      through = std::move(under_way_->asked);
-      under_way_.reset();
-      finished_ = false;
-    }
-    if (!under_way_ && !gathering_.asked.empty()) {
-      std::string counters;
-      append_be64(counters, seq_);
-      gathering_.batch.Put("meta state", counters);
-      gathering_.batch.Put("meta function", counters);
-      under_way_ = std::move(gathering_);
-      gathering_.batch.Clear();
-      gathering_.asked.clear();
-      lock.unlock();
-      begun_.notify_one();
-    }
-    return through;
+  // Wakes the committer if there is work for it, and gives what is through.
+  Asked turn() {
+    const std::lock_guard lock{mutex_};
+    if (!gathering_.asked.empty()) begun_.notify_one();
+    return std::exchange(through_, {});
   }
 
  private:
   void commit_for_ever() {
-    rocksdb::WriteOptions options;
-    options.sync = true;
+    rocksdb::WriteOptions synced;
+    synced.sync = true;
     std::unique_lock lock{mutex_};
     while (true) {
-      begun_.wait(lock, [this] { return under_way_ && !finished_; });
+      begun_.wait(lock, [this] { return !gathering_.asked.empty(); });
+      Commit commit = std::move(gathering_);
+      gathering_.batch.Clear();
+      gathering_.asked.clear();
+      std::string counters;
+      append_be64(counters, seq_);
       lock.unlock();
-      if (!database_->Write(options, &under_way_->batch).ok()) fail("a write failed");
+      for (const char* row : {"meta state", "meta function", "meta commit"}) {
+        commit.batch.Put(row, counters);
+      }
+      if (!database_->Write(synced, &commit.batch).ok()) fail("a write failed");
       lock.lock();
-      finished_ = true;
+      through_.insert(through_.end(), commit.asked.begin(), commit.asked.end());
       const uint64_t one = 1;
       if (::write(done_, &one, sizeof one) < 0) fail("eventfd");
     }
@@ -153,13 +159,13 @@ class Ceiling {
   std::unique_ptr<rocksdb::Env> environment_ =
       rocksdb::NewCompositeEnv(std::make_shared<PreparedLogs>());
   std::unique_ptr<rocksdb::DB> database_;
+  rocksdb::ColumnFamilyHandle* keys_ = nullptr;  // the database's; closed with the process
   int done_ = -1;
-  uint64_t seq_ = 0;
-  Commit gathering_;
   std::mutex mutex_;
   std::condition_variable begun_;
-  std::optional<Commit> under_way_;
-  bool finished_ = false;
+  uint64_t seq_ = 0;
+  Commit gathering_;
+  Asked through_;
   std::thread committer_;
 };
 
@@ -198,7 +204,7 @@ bool hear(Client& client, Ceiling& ceiling) {
   return true;
 }
 
-void answer(std::map<int, Client>& clients, const std::vector<std::pair<int, uint32_t>>& asked) {
+void answer(std::map<int, Client>& clients, const Ceiling::Asked& asked) {
   for (const auto& [socket, msgid] : asked) {
     const auto client = clients.find(socket);
     if (client == clients.end()) continue;
