@@ -44,6 +44,14 @@ class WorkerStory : public testing::Test {
     world_.crash(World::InFlight::lost);
     CHECK(world_.boot());
   }
+  void drain_and_start_again() {
+    world_.drain();
+    world_.drain_expired();
+    world_.settle();
+    EXPECT_TRUE(world_.core().idle());
+    restart();
+    world_.settle();
+  }
   const storage::Spent& spent(const EventId& id) { return view(world_, id).spent; }
 
   World world_;
@@ -225,12 +233,7 @@ TEST_F(WorkerStory, ACancelOfWhatNobodyClaimsEndsItWithTheWindow) {
 TEST_F(WorkerStory, WhatADrainLeavesIsTakenUpAgain) {
   const WorkerNumber number = attach();
   const EventId id = accepted(world_, event_of("cat"));
-  world_.drain();
-  world_.drain_expired();
-  world_.settle();
-  EXPECT_TRUE(world_.core().idle());
-  restart();
-  world_.settle();
+  drain_and_start_again();
   world_.attach(number);
   world_.settle();
   EXPECT_TRUE(holds(number, id));
@@ -271,12 +274,7 @@ TEST_F(WorkerStory, ADrainTakesBackWhatWasNotPushed) {
   const WorkerNumber number = attach();
   world_.set_slow(number, true);
   const EventId id = accepted(world_, event_of("cat"));
-  world_.drain();
-  world_.drain_expired();
-  world_.settle();
-  EXPECT_TRUE(world_.core().idle());
-  restart();
-  world_.settle();
+  drain_and_start_again();
   EXPECT_EQ(spent(id).interruptions, 0u);
   EXPECT_EQ(view(world_, id).state, storage::ViewState::pending);
 }
