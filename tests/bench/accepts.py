@@ -2,8 +2,9 @@
 
 import figures
 import report
-from setting import PAYLOAD_BYTES, say
-from systems import (Beanstalkd, Ceiling, CeilingKeyed, Holdfast, HoldfastKeyed, Redis, split)
+from setting import PAYLOAD_BYTES
+from systems import (Beanstalkd, Ceiling, CeilingKeyed, Holdfast, HoldfastKeyed, Redis,
+                     interleaved)
 
 import kernel
 
@@ -34,14 +35,7 @@ def one_round(setting, system, shape):
 
 
 def measure(setting):
-    systems, missing = split(SYSTEMS)
-    rounds = {system.name: {shape: [] for shape in SHAPES} for system in systems}
-    for count in range(setting.rounds):
-        say(f"accepts: round {count + 1} of {setting.rounds}")
-        for shape in SHAPES:
-            for system in systems:
-                rounds[system.name][shape].append(one_round(setting, system, shape))
-    return {"rounds": rounds, "skipped": missing}
+    return interleaved(setting, NAME, SYSTEMS, SHAPES, one_round)
 
 
 def values(found, name, shape, key):

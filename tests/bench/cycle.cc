@@ -34,31 +34,12 @@ namespace {
 
 using namespace holdfast::bench;
 
-// With a count nothing else ends a run that is stuck.
-constexpr auto kSilenceMax = std::chrono::seconds{30};
-
-struct Task {
-  std::string system;
-  std::string place;
-  uint64_t producers = 0;
-  uint64_t workers = 0;
-  Extent extent;
-  uint64_t payload_bytes = 0;
-  Options options;
-};
-
+// `first` are its producers, `second` its workers.
 std::optional<Task> parse(std::span<char* const> arguments) {
-  if (arguments.size() < 7) return std::nullopt;
-  const auto producers = parse_count(arguments[3]);
-  const auto workers = parse_count(arguments[4]);
-  const auto seconds = parse_number(arguments[5]);
-  const auto payload_bytes = parse_count(arguments[6]);
-  const auto options = parse_options(arguments.subspan(7));
-  if (!producers || !workers || !seconds || !payload_bytes || !options) return std::nullopt;
-  if (*producers + *workers == 0 || *seconds == 0 || options->stalls) return std::nullopt;
-  if (worker_dialect_named(arguments[1], 0) == nullptr) return std::nullopt;
-  return Task{arguments[1], arguments[2], *producers, *workers, {*seconds, options->count},
-              *payload_bytes, *options};
+  auto task = parse_task(arguments);
+  if (!task || task->first + task->second == 0 || task->options.stalls) return std::nullopt;
+  if (worker_dialect_named(task->system, 0) == nullptr) return std::nullopt;
+  return task;
 }
 
 class Workers {
@@ -124,10 +105,10 @@ void report(const Tally& cycles, const Tally& accepts) {
 
 void run(const Task& task) {
   Poller poller;
-  Workers workers{poller, task.system, task.place, task.workers};
-  Producers producers{poller, task.workers, task.place,
+  Workers workers{poller, task.system, task.place, task.second};
+  Producers producers{poller, task.second, task.place,
                       [&] { return dialect_named(task.system, task.payload_bytes, false); },
-                      {task.producers, 1, task.options.rate, task.options.count}};
+                      {task.first, 1, task.options.rate, task.options.count}};
   Clock::time_point now = Clock::now();
   Tally cycles{now, task.extent};
   Tally accepts{now, task.extent};
@@ -136,7 +117,7 @@ void run(const Task& task) {
   workers.start(cycles, now);
   producers.start(accepts, stalls, now);
   const bool by_count = task.extent.count > 0;
-  const Tally& last = task.workers > 0 ? cycles : accepts;
+  const Tally& last = task.second > 0 ? cycles : accepts;
   while (by_count ? last.total() < task.extent.count : now < end) {
     if (by_count) end = now + kSilenceMax;
     const auto ready = poller.wait(std::min(end, producers.next_due().value_or(end)));

@@ -7,8 +7,8 @@ the next XREADGROUP in one write.
 import figures
 import kernel
 import report
-from setting import PAYLOAD_BYTES, say
-from systems import Beanstalkd, Holdfast, Redis, split
+from setting import PAYLOAD_BYTES
+from systems import Beanstalkd, Holdfast, Redis, interleaved
 
 NAME = "cycles"
 TITLE = "Full cycles"
@@ -40,14 +40,7 @@ def one_round(setting, system, shape):
 
 
 def measure(setting):
-    systems, missing = split(SYSTEMS)
-    rounds = {system.name: {shape: [] for shape in SHAPES} for system in systems}
-    for count in range(setting.rounds):
-        say(f"cycles: round {count + 1} of {setting.rounds}")
-        for shape in SHAPES:
-            for system in systems:
-                rounds[system.name][shape].append(one_round(setting, system, shape))
-    return {"rounds": rounds, "skipped": missing}
+    return interleaved(setting, NAME, SYSTEMS, SHAPES, one_round)
 
 
 def ratio(found, of, to, shape):

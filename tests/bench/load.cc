@@ -23,31 +23,12 @@ namespace {
 
 using namespace holdfast::bench;
 
-// With a count nothing else ends a run that is stuck.
-constexpr auto kSilenceMax = std::chrono::seconds{30};
-
-struct Task {
-  std::string system;
-  std::string place;
-  uint64_t connections = 0;
-  uint64_t in_flight = 0;
-  Extent extent;
-  uint64_t payload_bytes = 0;
-  Options options;
-};
-
+// `first` are its connections, `second` is what each has in flight.
 std::optional<Task> parse(std::span<char* const> arguments) {
-  if (arguments.size() < 7) return std::nullopt;
-  const auto connections = parse_count(arguments[3]);
-  const auto in_flight = parse_count(arguments[4]);
-  const auto seconds = parse_number(arguments[5]);
-  const auto payload_bytes = parse_count(arguments[6]);
-  const auto options = parse_options(arguments.subspan(7));
-  if (!connections || !in_flight || !seconds || !payload_bytes || !options) return std::nullopt;
-  if (*connections == 0 || *in_flight == 0 || *seconds == 0) return std::nullopt;
-  if (dialect_named(arguments[1], *payload_bytes, false) == nullptr) return std::nullopt;
-  return Task{arguments[1], arguments[2],   *connections, *in_flight, {*seconds, options->count},
-              *payload_bytes, *options};
+  auto task = parse_task(arguments);
+  if (!task || task->first == 0 || task->second == 0) return std::nullopt;
+  if (dialect_named(task->system, task->payload_bytes, false) == nullptr) return std::nullopt;
+  return task;
 }
 
 void run(const Task& task) {
@@ -55,7 +36,7 @@ void run(const Task& task) {
   Producers producers{
       poller, 0, task.place,
       [&] { return dialect_named(task.system, task.payload_bytes, task.options.keyed); },
-      {task.connections, task.in_flight, task.options.rate, task.options.count}};
+      {task.first, task.second, task.options.rate, task.options.count}};
   Clock::time_point now = Clock::now();
   Tally accepts{now, task.extent};
   Stalls stalls{now};

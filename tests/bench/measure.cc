@@ -37,6 +37,9 @@ std::optional<uint64_t> parse_count(std::string_view text) {
 
 std::optional<double> parse_number(std::string_view text) { return parse<double>(text); }
 
+namespace {
+
+// Of the arguments behind the ones that must be there; nothing if one of them is wrong.
 std::optional<Options> parse_options(std::span<char* const> arguments) {
   Options options;
   for (size_t n = 0; n < arguments.size(); ++n) {
@@ -59,6 +62,21 @@ std::optional<Options> parse_options(std::span<char* const> arguments) {
     }
   }
   return options;
+}
+
+}  // namespace
+
+std::optional<Task> parse_task(std::span<char* const> arguments) {
+  if (arguments.size() < 7) return std::nullopt;
+  const auto first = parse_count(arguments[3]);
+  const auto second = parse_count(arguments[4]);
+  const auto seconds = parse_number(arguments[5]);
+  const auto payload_bytes = parse_count(arguments[6]);
+  const auto options = parse_options(arguments.subspan(7));
+  if (!first || !second || !seconds || !payload_bytes || !options) return std::nullopt;
+  if (*seconds == 0) return std::nullopt;
+  return Task{arguments[1], arguments[2], *first, *second, {*seconds, options->count},
+              *payload_bytes, *options};
 }
 
 Clock::duration seconds_of(double seconds) {

@@ -36,8 +36,23 @@ struct Options {
   bool keyed = false;
 };
 
-// Of the arguments behind the ones that must be there; nothing if one of them is wrong.
-std::optional<Options> parse_options(std::span<char* const> arguments);
+// What both generators are told: SYSTEM SOCKET, two counts of connections or of what they
+// carry, SECONDS PAYLOAD_BYTES, and options.
+struct Task {
+  std::string system;
+  std::string place;
+  uint64_t first = 0;
+  uint64_t second = 0;
+  Extent extent;
+  uint64_t payload_bytes = 0;
+  Options options;
+};
+
+// Of the whole command line; nothing if something is missing or wrong.
+std::optional<Task> parse_task(std::span<char* const> arguments);
+
+// With a count nothing else ends a run that is stuck.
+inline constexpr auto kSilenceMax = std::chrono::seconds{30};
 
 // Nothing if it is no number, or a negative one.
 std::optional<uint64_t> parse_count(std::string_view text);

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 
-from setting import guarded
+from setting import guarded, say
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "blackbox"))
 import protocol_client  # noqa: E402
@@ -221,6 +221,18 @@ class Beanstalkd(System):
     def command(self):
         os.makedirs(self.path("binlog"), exist_ok=True)
         return ["beanstalkd", "-b", self.path("binlog"), "-f", "0", "-l", "unix:" + self.place]
+
+
+def interleaved(setting, name, systems, shapes, one_round):
+    """Rounds of all shapes of all systems, one after the other, for `report.system_rows`."""
+    present, missing = split(systems)
+    rounds = {system.name: {shape: [] for shape in shapes} for system in present}
+    for count in range(setting.rounds):
+        say(f"{name}: round {count + 1} of {setting.rounds}")
+        for shape in shapes:
+            for system in present:
+                rounds[system.name][shape].append(one_round(setting, system, shape))
+    return {"rounds": rounds, "skipped": missing}
 
 
 def split(systems):
