@@ -63,7 +63,7 @@ def conditions(setting):
         "processor": processor(),
         "processors": len(os.sched_getaffinity(0)),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "kernel": platform.release(),
+        "kernel": ".".join(platform.release().split(".")[:2]),
         "file_system": system,
         "disk": disk_model(number),
         "holdfast": first_line([setting.holdfastd, "--version"]),
