@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
 
 namespace holdfast::storage {
 
@@ -38,9 +39,42 @@ uint32_t little_endian32(const char* bytes) {
   return number;
 }
 
+#ifdef __x86_64__
+// SSE 4.2 has an instruction for this polynomial: eight bytes a step, in three cycles.
+__attribute__((target("sse4.2"))) uint32_t crc32c_by_instruction(std::string_view bytes,
+                                                                 uint32_t before) {
+  uint64_t crc = ~before;
+  while (bytes.size() >= kStep) {
+    uint64_t word;
+    std::memcpy(&word, bytes.data(), kStep);
+    crc = __builtin_ia32_crc32di(crc, word);
+    bytes.remove_prefix(kStep);
+  }
+  auto rest = static_cast<uint32_t>(crc);
+  for (const char byte : bytes) {
+    rest = __builtin_ia32_crc32qi(rest, static_cast<unsigned char>(byte));
+  }
+  return ~rest;
+}
+#endif
+
+using Compute = uint32_t (*)(std::string_view, uint32_t);
+
+Compute fastest() {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("sse4.2")) return crc32c_by_instruction;
+#endif
+  return crc32c_by_table;
+}
+
 }  // namespace
 
 uint32_t crc32c(std::string_view bytes, uint32_t before) {
+  static const Compute compute = fastest();
+  return compute(bytes, before);
+}
+
+uint32_t crc32c_by_table(std::string_view bytes, uint32_t before) {
   uint32_t crc = ~before;
   while (bytes.size() >= kStep) {
     const uint32_t low = little_endian32(bytes.data()) ^ crc;
@@ -59,3 +93,19 @@ uint32_t crc32c(std::string_view bytes, uint32_t before) {
 uint32_t mask_crc(uint32_t crc) { return ((crc >> 15) | (crc << 17)) + kMaskDelta; }
 
 }  // namespace holdfast::storage
+
+#ifdef __x86_64__
+// RocksDB has the instruction only if it was compiled for it, and distributions compile for
+// the oldest processor. Its library calls the function through the dynamic linker, which
+// finds ours first: a program comes before its libraries. Other processors are not
+// concerned: there RocksDB asks at run time.
+namespace rocksdb::crc32c {
+
+uint32_t Extend(uint32_t before, const char* bytes, size_t count);
+
+uint32_t Extend(uint32_t before, const char* bytes, size_t count) {
+  return holdfast::storage::crc32c({bytes, count}, before);
+}
+
+}  // namespace rocksdb::crc32c
+#endif

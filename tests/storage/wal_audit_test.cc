@@ -1,8 +1,11 @@
 #include "storage/rocks/wal_audit.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <ostream>
 
+#include "storage/base/random.h"
 #include "storage/rocks/rocks_store.h"
 #include "tests/storage/store_support.h"
 #include "tests/support/log_bytes.h"
@@ -40,7 +43,33 @@ std::string with_zeros(std::string log) { return log + std::string(100'000, '\0'
 TEST(Crc32c, matches_the_published_check_value) {
   EXPECT_EQ(crc32c("123456789"), 0xE3069283u);
   EXPECT_EQ(crc32c("456789", crc32c("123")), 0xE3069283u);
+  EXPECT_EQ(crc32c_by_table("456789", crc32c_by_table("123")), 0xE3069283u);
 }
+
+TEST(Crc32c, is_the_same_by_instruction_and_by_table) {
+  Random random{5};
+  std::string bytes;
+  for (int n = 0; n < 300; ++n) bytes.push_back(static_cast<char>(random.up_to(255)));
+  for (size_t from = 0; from < 9; ++from) {
+    for (size_t count = 0; count < 280; ++count) {
+      const std::string_view piece = std::string_view{bytes}.substr(from, count);
+      ASSERT_EQ(crc32c(piece, 77), crc32c_by_table(piece, 77)) << from << " " << count;
+    }
+  }
+}
+
+#ifdef __x86_64__
+// Where the dynamic linker finds the function for every caller, RocksDB's library included.
+TEST(Crc32c, takes_the_place_of_the_librarys) {
+  void* const found = dlsym(RTLD_DEFAULT, "_ZN7rocksdb6crc32c6ExtendEjPKcm");
+  Dl_info of_found{};
+  Dl_info of_test{};
+  static const int in_this_program = 0;
+  ASSERT_NE(dladdr(found, &of_found), 0);
+  ASSERT_NE(dladdr(&in_this_program, &of_test), 0);
+  EXPECT_STREQ(of_found.dli_fname, of_test.dli_fname);
+}
+#endif
 
 struct StreamCase {
   const char* name;
