@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "storage/base/check.h"
 #include "storage/base/crash_point.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
@@ -38,7 +39,7 @@ void Committer::run() {
     next_.reset();
     in_flight_ = true;
     lock.unlock();
-    Result<> outcome = write(commit);
+    Result<> outcome = timed_write(commit);
     const bool failed = !outcome;
     lock.lock();
     in_flight_ = false;
@@ -47,6 +48,19 @@ void Committer::run() {
     wake_();
     if (failed) return;
   }
+}
+
+Committed Committer::commit_here(Commit commit) {
+  CHECK(quick());
+  return Committed{commit.last, timed_write(commit)};
+}
+
+Result<> Committer::timed_write(const Commit& commit) {
+  const auto began = std::chrono::steady_clock::now();
+  Result<> outcome = write(commit);
+  const bool quick = std::chrono::steady_clock::now() - began < kQuickCommit;
+  quick_in_a_row_ = quick ? std::min(quick_in_a_row_ + 1, kQuickInARow) : 0;
+  return outcome;
 }
 
 Result<> Committer::write(const Commit& commit) {

@@ -17,11 +17,15 @@ constexpr Duration kSleepMax = std::chrono::seconds{1};
 
 // What gathers within a turn before the committer gets it.
 constexpr size_t kMutationsPerTurn = 64;
+
+// After a commit of ours that kept somebody waiting, so many are the committer's.
+constexpr uint32_t kCommitsInCompany = 64;
 }  // namespace
 
 Engine::Engine(uv::Loop& loop, storage::Store& store, core::Lifecycle& core, Clock clock,
                World world)
-    : store_(store),
+    : loop_(loop),
+      store_(store),
       core_(core),
       clock_(std::move(clock)),
       world_(std::move(world)),
@@ -41,6 +45,7 @@ Moment Engine::moment() { return clock_.advance(read_kernel_clocks()); }
 
 void Engine::absorb(core::Step step) {
   last_step_ = step.seq;
+  if (!step.batch.empty()) ++gathered_steps_;
   gathering_.append(std::move(step.batch));
   gate_.hold(step.seq, std::move(step.effects));
   for (const storage::KeyHash& hash : step.lookups) look_up(hash);
@@ -80,20 +85,40 @@ void Engine::key_known(const storage::KeyHash& hash, std::optional<std::string> 
 
 void Engine::turn_over() {
   if (failed_) return;
+  if (std::exchange(gathered_steps_, 0) == 1 && !gathering_.empty() && committer_.quick()) {
+    if (in_company_ == 0) {
+      commit_here();
+      if (failed_) return;
+    } else {
+      --in_company_;
+    }
+  }
   if (!gathering_.empty() || core_.wants_commit()) hand_over();
   if (!committer_.busy()) let_out(last_step_);
   arm_timer();
 }
 
+void Engine::fill(Commit& next, bool fresh) {
+  next.last = last_step_;
+  next.batch.append(std::exchange(gathering_, {}));
+  next.counters.overlay(core_.seal(clock_.stamp(), fresh ? core::Seal::next : core::Seal::again));
+  if (history_cutoff_) next.history_cutoff = std::exchange(history_cutoff_, std::nullopt);
+  crash_point("after_seal");
+}
+
 void Engine::hand_over() {
   moment();
-  committer_.add([this](Commit& next, bool fresh) {
-    next.last = last_step_;
-    next.batch.append(std::exchange(gathering_, {}));
-    next.counters.overlay(core_.seal(clock_.stamp(), fresh ? core::Seal::next : core::Seal::again));
-    if (history_cutoff_) next.history_cutoff = std::exchange(history_cutoff_, std::nullopt);
-    crash_point("after_seal");
-  });
+  committer_.add([this](Commit& next, bool fresh) { fill(next, fresh); });
+}
+
+void Engine::commit_here() {
+  moment();
+  Commit commit;
+  fill(commit, /*fresh=*/true);
+  Committed done = committer_.commit_here(std::move(commit));
+  // Whoever came meanwhile would have been served by now.
+  if (loop_.has_events()) in_company_ = kCommitsInCompany;
+  durable(std::move(done));
 }
 
 void Engine::arm_timer() {
@@ -111,14 +136,17 @@ bool Engine::settled() const {
 
 void Engine::commits_done() {
   std::optional<Committed> done = committer_.take_done();
-  if (!done || failed_) return;
-  if (!done->outcome) return fail(done->outcome.error());
+  if (done && !failed_) durable(std::move(*done));
+}
+
+void Engine::durable(Committed done) {
+  if (!done.outcome) return fail(done.outcome.error());
   last_sync_ = moment().wall;
   crash_point("before_effects");
-  core_.committed(done->last);
+  core_.committed(done.last);
   // Whatever came after it without a batch of its own rests on it too.
   const bool all = gathering_.empty() && !committer_.busy();
-  let_out(all ? last_step_ : done->last);
+  let_out(all ? last_step_ : done.last);
   crash_point("after_effects");
 }
 

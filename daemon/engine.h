@@ -72,7 +72,10 @@ class Engine {
   std::optional<WallTime> last_sync() const { return last_sync_; }
 
  private:
+  void fill(Commit& next, bool fresh);
   void hand_over();
+  void commit_here();
+  void durable(Committed done);
   void perform(core::Effect&& effect);
   void let_out(core::StepSeq watermark);
   void look_up(const storage::KeyHash& hash);
@@ -84,6 +87,7 @@ class Engine {
   void fail(const Error& error);
   void arm_timer();
 
+  uv::Loop& loop_;
   storage::Store& store_;
   core::Lifecycle& core_;
   Clock clock_;
@@ -92,6 +96,8 @@ class Engine {
   EffectGate gate_;
   std::deque<std::pair<core::StepSeq, std::function<void()>>> waiting_;
   storage::Batch gathering_;
+  size_t gathered_steps_ = 0;  // that have something to write, since the last turn_over()
+  uint32_t in_company_ = 0;    // so many commits more are left to the committer
   core::StepSeq last_step_{0};
   std::optional<storage::Seq> history_cutoff_;
   std::deque<std::pair<storage::KeyHash, std::optional<std::string>>> known_keys_;

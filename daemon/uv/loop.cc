@@ -1,5 +1,7 @@
 #include "daemon/uv/loop.h"
 
+#include <poll.h>
+
 #include <csignal>
 
 #include "daemon/uv/handles.h"
@@ -26,6 +28,11 @@ Loop::~Loop() {
 void Loop::run() { uv_run(&state_->loop, UV_RUN_DEFAULT); }
 
 void Loop::stop() { uv_stop(&state_->loop); }
+
+bool Loop::has_events() const {
+  pollfd events{uv_backend_fd(&state_->loop), POLLIN, 0};
+  return ::poll(&events, 1, 0) > 0;
+}
 
 std::chrono::nanoseconds Loop::monotonic() const {
   return std::chrono::nanoseconds{static_cast<int64_t>(uv_hrtime())};

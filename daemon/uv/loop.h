@@ -34,6 +34,9 @@ class Loop {
   // run() returns at the end of this turn; called before run(), at once.
   void stop();
 
+  // Something has come that the next turn will serve.
+  bool has_events() const;
+
   // Monotonic time, for measuring lengths only: it stands still while the box is
   // suspended and starts anywhere.
   std::chrono::nanoseconds monotonic() const;

@@ -55,14 +55,10 @@ TEST(EffectGate, HoldsWhatIsProducedWhileItOpens) {
   EXPECT_FALSE(gate.empty());
 }
 
-// Lets a test decide when a commit returns, and how.
-class SlowStore final : public storage::Store {
+// Rows in memory; how a commit goes is for the test to say.
+class TestStore : public storage::Store {
  public:
-  Result<> commit(std::span<const storage::Write> writes) override {
-    begun.set_value();
-    if (!may_end.get_future().get()) return Error{Errc::io, "the disk is gone"};
-    return rows.commit(writes);
-  }
+  Result<> commit(std::span<const storage::Write> writes) override { return rows.commit(writes); }
   Result<std::optional<std::string>> get(storage::Family family,
                                          std::string_view key) const override {
     return rows.get(family, key);
@@ -76,9 +72,19 @@ class SlowStore final : public storage::Store {
   Result<> drop_below(storage::Family family, std::string_view key) override {
     return rows.drop_below(family, key);
   }
+  storage::MemoryStore rows;
+};
+
+// Lets a test decide when a commit returns, and how.
+class SlowStore final : public TestStore {
+ public:
+  Result<> commit(std::span<const storage::Write> writes) override {
+    begun.set_value();
+    if (!may_end.get_future().get()) return Error{Errc::io, "the disk is gone"};
+    return rows.commit(writes);
+  }
   std::promise<void> begun;
   std::promise<bool> may_end;
-  storage::MemoryStore rows;
 };
 
 storage::Batch one_queue() {
@@ -129,7 +135,7 @@ TEST(Committer, TellsAFailedCommit) {
 }
 
 // A store whose commits end when the test says so, each with its own word.
-class CountedStore final : public storage::Store {
+class CountedStore final : public TestStore {
  public:
   Result<> commit(std::span<const storage::Write> writes) override {
     std::unique_lock lock{mutex};
@@ -208,6 +214,72 @@ TEST(Committer, TakesNothingAfterAFailure) {
     EXPECT_FALSE(static_cast<bool>(committer.take_done()->outcome));
   }
   EXPECT_EQ(store.sizes.size(), 1u);
+}
+
+// --- on the loop's thread ------------------------------------------------------
+
+// Remembers who wrote, and takes its time if it is told to.
+class WatchedStore final : public TestStore {
+ public:
+  Result<> commit(std::span<const storage::Write> writes) override {
+    writer = std::this_thread::get_id();
+    if (is_slow) std::this_thread::sleep_for(kQuickCommit);
+    return rows.commit(writes);
+  }
+  std::thread::id writer;
+  bool is_slow = false;
+};
+
+void add_and_wait(Committer& committer, uint64_t step) {
+  add(committer, step);
+  while (committer.busy()) {
+    committer.take_done();
+    std::this_thread::yield();
+  }
+}
+
+// A busy machine may make one commit slow; many in a row it does not.
+void make_quick(Committer& committer) {
+  for (uint64_t step = 1; step < 10'000 && !committer.quick(); ++step) {
+    add_and_wait(committer, step);
+  }
+  ASSERT_TRUE(committer.quick());
+}
+
+TEST(CommitterHere, IsQuickAfterQuickCommitsInARowUntilASlowOne) {
+  WatchedStore store;
+  Committer committer{store, [] {}};
+  for (uint64_t step = 1; step < kQuickInARow; ++step) {
+    add_and_wait(committer, step);
+    EXPECT_FALSE(committer.quick());
+  }
+  make_quick(committer);
+  store.is_slow = true;
+  add_and_wait(committer, 20'000);
+  EXPECT_FALSE(committer.quick());
+  store.is_slow = false;
+  add_and_wait(committer, 20'001);
+  EXPECT_FALSE(committer.quick());
+}
+
+TEST(CommitterHere, IsNotQuickWhileSomethingIsUnderWay) {
+  WatchedStore store;
+  Committer committer{store, [] {}};
+  make_quick(committer);
+  add(committer, 20'000);
+  EXPECT_FALSE(committer.quick());
+}
+
+TEST(CommitterHere, WritesOnTheCallersThreadBeforeItReturns) {
+  WatchedStore store;
+  Committer committer{store, [] {}};
+  make_quick(committer);
+  EXPECT_NE(store.writer, std::this_thread::get_id());
+  const Committed done = committer.commit_here(Commit{StepSeq{20'000}, one_queue(), {}, {}});
+  EXPECT_EQ(store.writer, std::this_thread::get_id());
+  EXPECT_EQ(done.last, StepSeq{20'000});
+  EXPECT_TRUE(static_cast<bool>(done.outcome));
+  EXPECT_FALSE(committer.busy());
 }
 
 TEST(Reader, AnswersInTheOrderOfTheQuestionsAndOnTheAskersThread) {

@@ -56,6 +56,21 @@ TEST(Loop, StopEndsRunAndItMayRunAgain) {
   EXPECT_EQ(fired, 2);
 }
 
+TEST(Loop, HasEventsFromTheirArrivalUntilTheyAreServed) {
+  Loop loop;
+  auto [ours, theirs] = pair_of_sockets();
+  const std::unique_ptr<Stream> stream = adopted(loop, ours);
+  bool served = false;
+  stream->read_start([&](std::string_view) { served = true; }, [](bool) {});
+  run_for(loop, 1ms);
+  EXPECT_FALSE(loop.has_events());
+  send_all(theirs, "x");
+  EXPECT_TRUE(loop.has_events());
+  run_until(loop, [&] { return served; });
+  EXPECT_FALSE(loop.has_events());
+  ::close(theirs);
+}
+
 TEST(Timer, FiresOnceAndNotEarly) {
   Loop loop;
   int fired = 0;
