@@ -92,6 +92,8 @@ inline constexpr std::tuple kFields<DaemonSettings>{
           by_reload},
     Field{"log_level", &DaemonSettings::log_level, Choice<LogLevel>{}, by_reload},
     Field{"dark_time_ages", &DaemonSettings::dark_time_ages, Flag{}, by_restart},
+    Field{"commit_linger", &DaemonSettings::commit_linger, DaemonSettings::kCommitLinger,
+          by_reload},
 };
 
 template <>

@@ -30,11 +30,20 @@ std::optional<Committed> Committer::take_done() {
   return done;
 }
 
+void Committer::set_linger(Duration linger) {
+  {
+    const std::lock_guard lock{mutex_};
+    linger_ = linger;
+  }
+  changed_.notify_one();
+}
+
 void Committer::run() {
   std::unique_lock lock{mutex_};
   while (true) {
     changed_.wait(lock, [this] { return next_ || stopping_; });
     if (!next_) return;
+    if (linger_ > Duration::zero()) linger(lock);
     const Commit commit = std::move(*next_);
     next_.reset();
     in_flight_ = true;
@@ -61,6 +70,14 @@ Result<> Committer::timed_write(const Commit& commit) {
   const bool quick = std::chrono::steady_clock::now() - began < kQuickCommit;
   quick_in_a_row_ = quick ? std::min(quick_in_a_row_ + 1, kQuickInARow) : 0;
   return outcome;
+}
+
+void Committer::linger(std::unique_lock<std::mutex>& lock) {
+  while (!stopping_ && !is_large(*next_)) {
+    const auto due = gathers_since_ + linger_;  // anew each time: linger_ may have changed
+    if (std::chrono::steady_clock::now() >= due) return;
+    changed_.wait_until(lock, due);
+  }
 }
 
 Result<> Committer::write(const Commit& commit) {

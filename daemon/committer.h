@@ -1,6 +1,6 @@
 // Committer: the thread that writes the database. One commit is in flight while the
-// next one gathers, so a sync is shared by all that came meanwhile (group commit),
-// without a timer.
+// next one gathers, so a sync is shared by all that came meanwhile (group commit). Unless
+// it is told to linger, it does so without a timer.
 //
 //    committer.add([&](Commit& next, bool fresh) { ... });
 //    ...                                  // `wake` is called from its thread, then:
@@ -20,6 +20,12 @@
 //         there to use the loop meanwhile. On a slow disk the thread costs nothing, and
 //         the loop stays free.
 //
+// Rule    A commit does not begin before it has gathered for the time set_linger() says,
+//         from the first that was added to it on; more that is added does not put it off.
+//         It begins at once when it is large, or when the Committer is destroyed.
+// Reason  At a low rate each event would have syncs of its own, and flash wears out. The
+//         wait is for more to come, and its end is what callers wait for.
+//
 // Ownership  borrows the store. Destroying it waits for the commit in flight.
 // Threads    its own; all calls come from the loop.
 #pragma once
@@ -33,6 +39,7 @@
 
 #include "daemon/core/effect.h"
 #include "storage/base/result.h"
+#include "storage/base/time.h"
 #include "storage/batch.h"
 #include "storage/store.h"
 
@@ -53,6 +60,9 @@ struct Committed {
 inline constexpr std::chrono::microseconds kQuickCommit{500};
 inline constexpr uint32_t kQuickInARow = 16;
 
+// Mutations of a commit from which on it does not linger: what gathers is held in memory.
+inline constexpr size_t kLingeringMutationsMax = 4096;
+
 class Committer {
  public:
   Committer(storage::Store& store, std::function<void()> wake);
@@ -65,12 +75,17 @@ class Committer {
   template <class Add>
   void add(Add&& add);
 
-  // Nothing is under way, and the last kQuickInARow commits took less than kQuickCommit
-  // each: then at most one sync blocks the loop for longer.
-  bool quick() const { return !busy_ && quick_in_a_row_ >= kQuickInARow; }
+  // Nothing is under way or may linger, and the last kQuickInARow commits took less than
+  // kQuickCommit each: then at most one sync blocks the loop for longer.
+  bool quick() const {
+    return !busy_ && linger_ == Duration::zero() && quick_in_a_row_ >= kQuickInARow;
+  }
 
   // Writes it before it returns. Only while quick().
   Committed commit_here(Commit commit);
+
+  // From now on, also for what gathers already. Zero at first: no commit lingers.
+  void set_linger(Duration linger);
 
   // True until take_done() has told of everything that was added.
   bool busy() const { return busy_; }
@@ -81,6 +96,10 @@ class Committer {
  private:
   void run();
   Result<> timed_write(const Commit& commit);
+  void linger(std::unique_lock<std::mutex>& lock);
+  static bool is_large(const Commit& commit) {
+    return commit.batch.mutations.size() >= kLingeringMutationsMax;
+  }
   Result<> write(const Commit& commit);
 
   storage::Store& store_;
@@ -91,6 +110,8 @@ class Committer {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<Commit> next_;
+  Duration linger_{0};  // the loop alone writes it
+  std::chrono::steady_clock::time_point gathers_since_;  // the next one; kept while it lingers
   bool in_flight_ = false;
   std::optional<Committed> done_;
   bool stopping_ = false;
@@ -99,14 +120,18 @@ class Committer {
 
 template <class Add>
 void Committer::add(Add&& add) {
+  bool may_be_due;
   {
     const std::lock_guard lock{mutex_};
     const bool fresh = !next_.has_value();
     if (fresh) next_.emplace();
+    if (fresh && linger_ > Duration::zero()) gathers_since_ = std::chrono::steady_clock::now();
     add(*next_, fresh);
+    may_be_due = fresh || is_large(*next_);
   }
   busy_ = true;
-  changed_.notify_one();
+  // Of others the committer knows that they gather.
+  if (may_be_due) changed_.notify_one();
 }
 
 }  // namespace holdfast::daemon

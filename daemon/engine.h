@@ -65,6 +65,9 @@ class Engine {
   // Runs it when all that has been decided so far is durable: for answers out of memory.
   void when_durable(std::function<void()> then);
 
+  // How long a commit waits for more before it begins (committer.h). Zero at first.
+  void set_commit_linger(Duration linger) { committer_.set_linger(linger); }
+
   const storage::Store& store() const { return store_; }
 
   // Nothing to commit, nothing in flight, nothing held back.

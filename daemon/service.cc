@@ -110,6 +110,7 @@ Result<ExitCode> Service::run() {
                settings_.socket.path, settings_.functions.size(), recovered.interrupted_events,
                recovery_duration_.count());
   persistent_.configure(settings_);
+  engine_.set_commit_linger(settings_.daemon.commit_linger);
   crash_point("before_serving");
   notify_ready();
   each_second();
@@ -248,6 +249,7 @@ void Service::drain() {
                std::chrono::duration_cast<std::chrono::seconds>(settings_.daemon.drain_timeout)
                    .count());
   notify_stopping();
+  engine_.set_commit_linger(Duration::zero());
   engine_.absorb(core_.drain_started(engine_.moment()));
   crash_point("in_drain");
   drain_timeout_.arm(settings_.daemon.drain_timeout);
@@ -293,7 +295,10 @@ void Service::reload() {
   set_log_level(settings_.daemon.log_level);
   server_->set_limits(settings_.limits);
   engine_.absorb(core_.settings_changed(settings_, engine_.moment()));
-  if (!core_.draining()) persistent_.configure(settings_);
+  if (!core_.draining()) {
+    persistent_.configure(settings_);
+    engine_.set_commit_linger(settings_.daemon.commit_linger);
+  }
   crash_point("in_reload");
   for (const std::string& warning : config::warnings(settings_)) spdlog::warn("{}", warning);
   spdlog::info("reloaded: {} functions", settings_.functions.size());

@@ -4,7 +4,7 @@
 //    SIGTERM, SIGINT  drain: new events are refused, running attempts finish up to
 //                     drain_timeout, the rest are ended and recorded; when the clients
 //                     have read their replies, or some seconds later, run() returns
-//    SIGHUP           reload: functions, queues and limits; a bad file changes nothing
+//    SIGHUP           reload: what settings.h marks so; a bad file changes nothing
 //
 // Ownership  main()'s; borrows loop and store. Threads  the loop's.
 #pragma once

@@ -190,6 +190,16 @@ class ReloadTest(harness.BoxTest):
         box.reload()
         self.assertEqual(box.invoke("echo", b"x")["Payload"], b"x")
 
+    def test_commit_linger_holds_answers_back_from_the_reload_on(self):
+        box = self.box
+        box.function("echo", "cat")
+        box.start()
+        box.settings["daemon"]["commit_linger"] = "1s"
+        box.reload()
+        begun = time.monotonic()
+        box.event("echo")
+        self.assertGreaterEqual(time.monotonic() - begun, 1)
+
     def test_events_of_a_removed_function_wait_until_it_returns(self):
         box = self.box
         box.function("gated", GATED, concurrency_max=1, timeout="60s")
@@ -282,6 +292,23 @@ class DrainTest(harness.BoxTest):
         event = box.ended(running)
         self.assertEqual((event["State"], event["Attempt"]), ("succeeded", 1))
         self.assertEqual(box.ended(waiting)["State"], "succeeded")
+
+    def test_a_drain_does_not_linger(self):
+        box = self.box
+        box.function("gated", 'gate=$(cat); note started; wait_for "$gate"', timeout="60s")
+        box.start(daemon={"drain_timeout": "60s", "commit_linger": "1s"})
+        gates = [f"gate{n}" for n in range(8)]
+        callers = [(box.client(), gate) for gate in gates]
+        asked = [client.send("Invoke", FunctionName="gated", Payload=gate.encode())
+                 for client, gate in callers]
+        box.noted("started", count=len(gates))
+        self.drain()
+        begun = time.monotonic()
+        for (client, gate), request in zip(callers, asked):
+            box.touch(gate)
+            client.reply(request)
+        self.assertLess(time.monotonic() - begun, len(gates))
+        self.assertEqual(box.process.wait(harness.DEADLINE_S), 0)
 
     def test_what_outlasts_the_drain_runs_again_and_nothing_is_counted_against_it(self):
         self.outlasts("trap '' TERM; ")

@@ -16,8 +16,8 @@ constexpr size_t count(const Members&...) {
 // The bindings below name as many members as each struct has, or don't compile: a member
 // that was added to settings.h is counted here, and missed in its list.
 TEST(Fields, ListEveryMemberOfEachStruct) {
-  const auto& [d1, d2, d3, d4] = DaemonSettings{};
-  EXPECT_EQ(kListed<DaemonSettings>, count(d1, d2, d3, d4));
+  const auto& [d1, d2, d3, d4, d5] = DaemonSettings{};
+  EXPECT_EQ(kListed<DaemonSettings>, count(d1, d2, d3, d4, d5));
 
   const auto& [s1, s2, s3] = SocketSettings{};
   EXPECT_EQ(kListed<SocketSettings>, count(s1, s2, s3));

@@ -50,6 +50,7 @@ INSTANTIATE_TEST_SUITE_P(
     Settings, LimitTest,
     testing::Values(
         LimitCase{"daemon", "drain_timeout", "'0s'", "", "'900s'", "'900001ms'"},
+        LimitCase{"daemon", "commit_linger", "'0s'", "", "'1s'", "'1001ms'"},
         LimitCase{"limits", "connections_max", "1", "0", "65536", "65537"},
         LimitCase{"limits", "requests_in_flight_max", "1", "0", "65536", "65537"},
         LimitCase{"limits", "attempts_running_max", "0", "-1", "4096", "4097"},

@@ -23,6 +23,7 @@ state_directory = "/data/holdfast"
 drain_timeout = "1m"
 log_level = "debug"
 dark_time_ages = true
+commit_linger = "50ms"
 [socket]
 path = "/run/h.sock"
 mode = "0600"
@@ -68,7 +69,7 @@ MODEL = "small"
 TEST(Load, EverySettingIsTaken) {
   const Settings settings = parse_well(kEverySetting);
   Settings expected;
-  expected.daemon = {"/data/holdfast", 1min, LogLevel::debug, true};
+  expected.daemon = {"/data/holdfast", 1min, LogLevel::debug, true, 50ms};
   expected.socket = {"/run/h.sock", 0600, ""};
   expected.limits = {1, 2, 3, 17u << 20, 1048577, 2u << 20, 48h, 3u << 20, 7, 30s};
   expected.queues["orders"] = {5u << 20, 1h};

@@ -145,6 +145,7 @@ state_directory = "/var/lib/holdfast"
 drain_timeout = "20s"
 log_level = "info"
 dark_time_ages = false
+commit_linger = "0s"
 
 [socket]
 path = "/run/holdfast/holdfast.sock"

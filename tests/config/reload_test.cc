@@ -34,6 +34,7 @@ TEST(NeedsRestart, SaysNothingOfWhatAReloadChanges) {
   Settings after;
   after.daemon.drain_timeout = 1s;
   after.daemon.log_level = LogLevel::debug;
+  after.daemon.commit_linger = 50ms;
   after.limits = {1, 1, 1, before.limits.memory_max, 1u << 20, 1u << 20, 60s, 1u << 20, 1};
   after.queues["new"] = {};
   after.queues["changed"] = {1u << 20, 1s};

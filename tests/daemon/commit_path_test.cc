@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -160,6 +161,10 @@ class CountedStore final : public TestStore {
     std::unique_lock lock{mutex};
     changed.wait(lock, [&] { return sizes.size() >= commits; });
   }
+  size_t begun() {
+    const std::lock_guard lock{mutex};
+    return sizes.size();
+  }
   void let_end(size_t commits) {
     const std::lock_guard lock{mutex};
     may_end = commits;
@@ -270,6 +275,14 @@ TEST(CommitterHere, IsNotQuickWhileSomethingIsUnderWay) {
   EXPECT_FALSE(committer.quick());
 }
 
+TEST(CommitterHere, IsNotQuickWhileCommitsLinger) {
+  WatchedStore store;
+  Committer committer{store, [] {}};
+  make_quick(committer);
+  committer.set_linger(std::chrono::milliseconds{1});
+  EXPECT_FALSE(committer.quick());
+}
+
 TEST(CommitterHere, WritesOnTheCallersThreadBeforeItReturns) {
   WatchedStore store;
   Committer committer{store, [] {}};
@@ -280,6 +293,90 @@ TEST(CommitterHere, WritesOnTheCallersThreadBeforeItReturns) {
   EXPECT_EQ(done.last, StepSeq{20'000});
   EXPECT_TRUE(static_cast<bool>(done.outcome));
   EXPECT_FALSE(committer.busy());
+}
+
+// --- linger ------------------------------------------------------------------
+
+using namespace std::chrono_literals;
+using Steady = std::chrono::steady_clock;
+
+constexpr Duration kForEver = 1h;
+
+void add_many(Committer& committer, uint64_t step, size_t mutations) {
+  committer.add([&](Commit& next, bool) {
+    next.last = StepSeq{step};
+    for (size_t n = 0; n < mutations; ++n) next.batch.append(one_queue());
+  });
+}
+
+// A committer that lingers, over a store that does not.
+struct Lingering {
+  explicit Lingering(Duration linger) {
+    store.let_end(1000);
+    committer.emplace(store, [] {});
+    committer->set_linger(linger);
+  }
+  // Long enough for a commit to begin that does not linger.
+  void expect_none_begun() {
+    std::this_thread::sleep_for(50ms);
+    EXPECT_EQ(store.begun(), 0u);
+  }
+  CountedStore store;
+  std::optional<Committer> committer;
+};
+
+TEST(CommitterLinger, HoldsBackTheFirstSoThatOthersShareItsCommit) {
+  Lingering box{kForEver};
+  add(*box.committer, 1);
+  box.expect_none_begun();
+  add(*box.committer, 2);
+  box.expect_none_begun();
+  EXPECT_TRUE(box.committer->busy());
+  box.committer->set_linger(0ms);
+  box.store.wait_for_begun(1);
+  EXPECT_EQ(box.store.sizes, (std::vector<size_t>{2}));
+}
+
+TEST(CommitterLinger, EndsItsTimeAfterTheFirstHoweverManyFollow) {
+  Lingering box{100ms};
+  const Steady::time_point began = Steady::now();
+  for (uint64_t step = 1; box.store.begun() == 0; ++step) {
+    add(*box.committer, step);
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_GE(Steady::now() - began, 100ms);
+  EXPECT_LT(box.store.sizes.front(), kLingeringMutationsMax);
+}
+
+TEST(CommitterLinger, CountsFromTheFirstAlsoWhileAnotherCommitIsInFlight) {
+  CountedStore store;
+  Committer committer{store, [] {}};
+  add(committer, 1);
+  store.wait_for_begun(1);
+  constexpr Duration kLinger = 500ms;
+  committer.set_linger(kLinger);
+  add(committer, 2);
+  std::this_thread::sleep_for(kLinger);
+  const Steady::time_point ended = Steady::now();
+  store.let_end(2);
+  store.wait_for_begun(2);
+  EXPECT_LT(Steady::now() - ended, kLinger);
+}
+
+TEST(CommitterLinger, EndsWhenTheCommitIsLarge) {
+  Lingering box{kForEver};
+  add_many(*box.committer, 1, kLingeringMutationsMax - 1);
+  box.expect_none_begun();
+  add(*box.committer, 2);
+  box.store.wait_for_begun(1);
+  EXPECT_EQ(box.store.sizes, (std::vector<size_t>{kLingeringMutationsMax}));
+}
+
+TEST(CommitterLinger, NeitherLosesNorDelaysWhatGathersAtTheEnd) {
+  Lingering box{kForEver};
+  add(*box.committer, 1);
+  box.committer.reset();
+  EXPECT_EQ(box.store.sizes, (std::vector<size_t>{1}));
 }
 
 TEST(Reader, AnswersInTheOrderOfTheQuestionsAndOnTheAskersThread) {
