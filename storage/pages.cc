@@ -117,7 +117,11 @@ Result<FreshPage> load_fresh_page(const Store& store, FunctionId function, Lane 
         const Result<EventEnvelope> envelope = decode_event_envelope(*id, value);
         if (!envelope) return envelope.error();
         const bool delayed = envelope->event.delayed;
-        if (looked_at == kFreshRowsLookedAtMax || (!delayed && page.rows.size() == rows_max)) {
+        const bool large = envelope->payload_bytes > payload_bytes_max / kSmallPayloadsPerPageMin;
+        const bool full =
+            page.rows.size() == rows_max ||
+            (!large && payload_bytes + envelope->payload_bytes > payload_bytes_max);
+        if (looked_at == kFreshRowsLookedAtMax || (!delayed && full)) {
           page.last = false;
           return false;
         }
@@ -125,8 +129,8 @@ Result<FreshPage> load_fresh_page(const Store& store, FunctionId function, Lane 
         page.reached = id->seq;
         if (delayed) return true;
         FreshRow row{id->seq, envelope->event.age_from, envelope->event.accepted_wall, nullptr};
-        payload_bytes += envelope->payload_bytes;
-        if (payload_bytes <= payload_bytes_max) {
+        if (!large) {
+          payload_bytes += envelope->payload_bytes;
           Result<EventRecord> event = decode_event(*id, value);
           if (!event) return event.error();
           row.event = std::make_shared<const EventRecord>(std::move(*event));

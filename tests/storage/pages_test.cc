@@ -200,19 +200,30 @@ TEST_F(Pages, AFreshPageEndsAfterSoManyDelayedOnesAndSaysHowFarItCame) {
   EXPECT_EQ(seqs(fresh(page.reached.value + 1, 10)), Numbers{kFreshRowsLookedAtMax + 1});
 }
 
-TEST_F(Pages, PayloadsAreDroppedOnceTheyExceedTheirBoundAndTheRestStays) {
-  for (const uint64_t seq : {1, 2, 3}) put_event(seq, 10);
-  put_event(4, 0);
-  const FreshPage at_limit = fresh(0, 10, 30);
-  for (const FreshRow& row : at_limit.rows) EXPECT_NE(row.event, nullptr) << row.seq.value;
+TEST_F(Pages, AFreshPageEndsWhenTheNextSmallPayloadDoesNotFit) {
+  for (uint64_t seq = 1; seq <= 10; ++seq) put_event(seq, 10);
+  const FreshPage page = fresh(0, 20, 10 * kSmallPayloadsPerPageMin);
+  ASSERT_EQ(seqs(page), (Numbers{1, 2, 3, 4, 5, 6, 7, 8}));
+  for (const FreshRow& row : page.rows) EXPECT_NE(row.event, nullptr) << row.seq.value;
+  EXPECT_FALSE(page.last);
+  EXPECT_EQ(page.reached, Seq{8});
+  EXPECT_TRUE(fresh(0, 20, 100).last);
+}
 
-  const FreshPage beyond = fresh(0, 10, 29);
-  ASSERT_EQ(seqs(beyond), (Numbers{1, 2, 3, 4}));
-  EXPECT_NE(beyond.rows[1].event, nullptr);
-  EXPECT_EQ(beyond.rows[2].event, nullptr);
-  EXPECT_EQ(beyond.rows[3].event, nullptr) << "once over the bound, no further one is kept";
-  EXPECT_EQ(beyond.rows[2].age_from, at_ms<LitPoint>(2003));
-  EXPECT_EQ(beyond.rows[2].accepted_wall, at_ms<WallTime>(1003));
+TEST_F(Pages, ALargePayloadIsLeftOutOfAPageAndTakesNoneOfItsRoom) {
+  put_event(1, 10);
+  put_event(2, 11);
+  put_event(3, 1000);
+  put_event(4, 10);
+  const FreshPage page = fresh(0, 20, 10 * kSmallPayloadsPerPageMin);
+  ASSERT_EQ(seqs(page), (Numbers{1, 2, 3, 4}));
+  EXPECT_NE(page.rows[0].event, nullptr);
+  EXPECT_EQ(page.rows[1].event, nullptr);
+  EXPECT_EQ(page.rows[2].event, nullptr);
+  EXPECT_NE(page.rows[3].event, nullptr);
+  EXPECT_TRUE(page.last);
+  EXPECT_EQ(page.rows[1].age_from, at_ms<LitPoint>(2002));
+  EXPECT_EQ(page.rows[1].accepted_wall, at_ms<WallTime>(1002));
 }
 
 TEST_F(Pages, ADamagedEventEndsThePageWithItsName) {
