@@ -16,6 +16,8 @@ constexpr uint32_t kStretchTombstonesMax = 512;
 // Counts in two half stretches, so that a thick place across a border is seen, too.
 class TombstoneCollector final : public rocksdb::TablePropertiesCollector {
  public:
+  explicit TombstoneCollector(bool may_mark) : may_mark_(may_mark) {}
+
   rocksdb::Status AddUserKey(const rocksdb::Slice& /*key*/, const rocksdb::Slice& /*value*/,
                              rocksdb::EntryType type, rocksdb::SequenceNumber /*sequence*/,
                              uint64_t /*file_size*/) override {
@@ -31,7 +33,7 @@ class TombstoneCollector final : public rocksdb::TablePropertiesCollector {
     return rocksdb::Status::OK();
   }
 
-  bool NeedCompact() const override { return thick_; }
+  bool NeedCompact() const override { return may_mark_ && thick_; }
 
   rocksdb::Status Finish(rocksdb::UserCollectedProperties* /*properties*/) override {
     return rocksdb::Status::OK();
@@ -40,6 +42,7 @@ class TombstoneCollector final : public rocksdb::TablePropertiesCollector {
   const char* Name() const override { return "holdfast.tombstones"; }
 
  private:
+  const bool may_mark_;
   uint32_t entries_in_half_ = 0;
   uint32_t tombstones_in_half_ = 0;
   uint32_t tombstones_before_ = 0;
@@ -48,17 +51,23 @@ class TombstoneCollector final : public rocksdb::TablePropertiesCollector {
 
 class TombstoneCollectorFactory final : public rocksdb::TablePropertiesCollectorFactory {
  public:
+  explicit TombstoneCollectorFactory(FrontOfQueue front) : front_(front) {}
+
   rocksdb::TablePropertiesCollector* CreateTablePropertiesCollector(
-      rocksdb::TablePropertiesCollectorFactory::Context /*context*/) override {
-    return new TombstoneCollector;
+      rocksdb::TablePropertiesCollectorFactory::Context context) override {
+    const bool from_memory = context.level_at_creation == 0;
+    return new TombstoneCollector{front_ == FrontOfQueue::is_searched || !from_memory};
   }
   const char* Name() const override { return "holdfast.tombstones"; }
+
+ private:
+  const FrontOfQueue front_;
 };
 
 }  // namespace
 
-std::shared_ptr<rocksdb::TablePropertiesCollectorFactory> tombstone_collector() {
-  return std::make_shared<TombstoneCollectorFactory>();
+std::shared_ptr<rocksdb::TablePropertiesCollectorFactory> tombstone_collector(FrontOfQueue front) {
+  return std::make_shared<TombstoneCollectorFactory>(front);
 }
 
 }  // namespace holdfast::storage

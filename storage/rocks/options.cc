@@ -6,6 +6,8 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
+#include <optional>
+
 #include "storage/base/mutant.h"
 #include "storage/rocks/collector.h"
 #include "storage/rocks/cut_off_filter.h"
@@ -32,8 +34,8 @@ constexpr size_t kEventsHintBytes = 5;
 struct FamilyShape {
   size_t write_buffer_bytes;
   size_t block_bytes;
-  uint64_t table_bytes;
-  bool tombstones;    // rows die by key: look out for thick tombstones
+  uint64_t table_bytes;  // of the first level that is sorted; it holds four
+  std::optional<FrontOfQueue> queue;  // rows die by key: look out for thick tombstones
   bool lookups_miss;  // point lookups of absent keys are common: a filter pays
   bool scans_cached;  // what a scan reads is read again soon
 };
@@ -41,33 +43,36 @@ struct FamilyShape {
 FamilyShape shape_of(Family family) {
   const size_t small_block = 4 * kKiB;
   const size_t large_block = 16 * kKiB;  // payloads and records compress better together
+  const auto searched = FrontOfQueue::is_searched;
   switch (family) {
+    // A sorted level that is small is cheap to merge with. What goes down from it moves
+    // unchanged at the new end of a queue, and vanishes with its tombstones at the old one.
     // Write buffers: 1 MB where little is written, more where a Put and its SingleDelete
     // should meet in memory, most for the payloads.
     case Family::meta:
-      return {1 * kMiB, small_block, 8 * kMiB, false, false, true};
+      return {1 * kMiB, small_block, 8 * kMiB, {}, false, true};
     case Family::events:
-      return {8 * kMiB, large_block, 32 * kMiB, true, false, true};
+      return {8 * kMiB, large_block, 8 * kMiB, FrontOfQueue::is_known, false, true};
     case Family::waiting:
-      return {2 * kMiB, small_block, 8 * kMiB, true, false, true};
+      return {2 * kMiB, small_block, 8 * kMiB, searched, false, true};
     case Family::due:
-      return {2 * kMiB, small_block, 8 * kMiB, true, false, true};
+      return {2 * kMiB, small_block, 8 * kMiB, searched, false, true};
     case Family::running:
-      return {2 * kMiB, small_block, 8 * kMiB, true, false, true};
+      return {2 * kMiB, small_block, 8 * kMiB, searched, false, true};
     case Family::attempts:
-      return {1 * kMiB, large_block, 8 * kMiB, true, false, false};
+      return {1 * kMiB, large_block, 8 * kMiB, searched, false, false};
     case Family::idempotency:
-      return {4 * kMiB, small_block, 8 * kMiB, false, true, false};
+      return {4 * kMiB, small_block, 8 * kMiB, {}, true, false};
     case Family::history:
-      return {4 * kMiB, large_block, 8 * kMiB, false, false, false};
+      return {4 * kMiB, large_block, 8 * kMiB, {}, false, false};
     case Family::dead_letters:
-      return {1 * kMiB, large_block, 8 * kMiB, true, false, false};
+      return {1 * kMiB, large_block, 8 * kMiB, searched, false, false};
     case Family::destinations:
-      return {4 * kMiB, large_block, 32 * kMiB, true, false, true};
+      return {4 * kMiB, large_block, 8 * kMiB, searched, false, true};
     case Family::endings:
-      return {1 * kMiB, small_block, 8 * kMiB, false, true, false};
+      return {1 * kMiB, small_block, 8 * kMiB, {}, true, false};
   }
-  return {1 * kMiB, small_block, 8 * kMiB, false, false, false};
+  return {1 * kMiB, small_block, 8 * kMiB, {}, false, false};
 }
 
 void set_log_options(rocksdb::DBOptions& options) {
@@ -154,8 +159,8 @@ void set_compaction_options(rocksdb::ColumnFamilyOptions& options, const FamilyS
   // Nothing expires by the age of a file; both would rewrite a resting backlog monthly.
   options.ttl = 0;
   options.periodic_compaction_seconds = 0;
-  if (shape.tombstones) {
-    options.table_properties_collector_factories.push_back(tombstone_collector());
+  if (shape.queue) {
+    options.table_properties_collector_factories.push_back(tombstone_collector(*shape.queue));
   }
 }
 
@@ -218,7 +223,7 @@ rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family fam
 }
 
 rocksdb::ColumnFamilyOptions default_family_options(const SharedParts& parts) {
-  return options_of_shape(parts, {1 * kMiB, 4 * kKiB, 8 * kMiB, false, false, false});
+  return options_of_shape(parts, {1 * kMiB, 4 * kKiB, 8 * kMiB, {}, false, false});
 }
 
 rocksdb::WriteOptions commit_options() {

@@ -309,6 +309,28 @@ TEST_F(Rocks, compacts_a_file_that_is_thick_with_tombstones) {
   EXPECT_TRUE(eventually([&] { return store_->table_stats(Family::due)->entry_count == 0; }));
 }
 
+// The front of `events` is known: tombstones may lie there until a level below has them.
+TEST_F(Rocks, leaves_a_file_of_events_alone_until_there_are_four) {
+  open();
+  std::vector<Write> puts;
+  std::vector<Write> deletes;
+  for (uint64_t n = 0; n < 600; ++n) {
+    puts.push_back(put(Family::events, key64(n), "payload"));
+    deletes.push_back(single_delete(Family::events, key64(n)));
+  }
+  ASSERT_TRUE(commit(*store_, puts));
+  ASSERT_TRUE(static_cast<bool>(store_->flush()));
+  ASSERT_TRUE(commit(*store_, deletes));
+  ASSERT_TRUE(static_cast<bool>(store_->flush()));
+  std::this_thread::sleep_for(std::chrono::milliseconds{200});
+  EXPECT_EQ(store_->table_stats(Family::events)->tombstone_count, 600u);
+  for (uint64_t n = 1000; n < 1002; ++n) {
+    ASSERT_TRUE(commit(*store_, {put(Family::events, key64(n), "payload")}));
+    ASSERT_TRUE(static_cast<bool>(store_->flush()));
+  }
+  EXPECT_TRUE(eventually([&] { return store_->table_stats(Family::events)->entry_count == 2; }));
+}
+
 TEST_F(Rocks, hides_what_is_below_the_cut_off_at_once) {
   open();
   ASSERT_TRUE(commit(
