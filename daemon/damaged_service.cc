@@ -34,7 +34,7 @@ DamagedService::DamagedService(DamagedParts parts)
 Result<ExitCode> DamagedService::run() {
   Result<std::unique_ptr<Server>> server = Server::listen(
       loop_, settings_.socket, settings_.limits,
-      [this](SessionId session, wire::Request&& request) { desk_.take(session, request); },
+      [this](SessionId session, const wire::Request& request) { desk_.take(session, request); },
       [](SessionId) {});
   if (!server) return server.error();
   server_ = std::move(*server);

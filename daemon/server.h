@@ -2,7 +2,7 @@
 //
 //    Result<std::unique_ptr<Server>> server = Server::listen(
 //        loop, settings.socket, settings.limits,
-//        [&](SessionId session, wire::Request&& request) { ... },
+//        [&](SessionId session, const wire::Request& request) { ... },
 //        [&](SessionId session) { ... });
 //    server->reply(session, bytes);  // when it may be spoken of
 //    server->flush_touched();        // once per turn

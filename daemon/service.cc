@@ -97,7 +97,7 @@ Result<ExitCode> Service::run() {
   crash_point("after_recovery_step");
   Result<std::unique_ptr<Server>> server = Server::listen(
       loop_, settings_.socket, settings_.limits,
-      [this](SessionId session, wire::Request&& request) { desk_.take(session, request); },
+      [this](SessionId session, const wire::Request& request) { desk_.take(session, request); },
       [this](SessionId session) { desk_.session_closed(session); });
   if (!server) return server.error();
   server_ = std::move(*server);

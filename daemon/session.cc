@@ -53,10 +53,10 @@ void Session::take_requests() {
     std::visit(match{
                    [&](wire::NeedMore&) { more = false; },
                    [&](wire::Fault& fault) { refuse(fault); },
-                   [&](wire::Request& request) {
+                   [&](const wire::Request& request) {
                      ++in_flight_;
                      in_flight_bytes_ += request.bytes;
-                     on_request_(id_, std::move(request));
+                     on_request_(id_, request);
                    },
                },
                next);

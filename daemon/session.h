@@ -65,7 +65,7 @@ struct SessionLimits {
 
 class Session {
  public:
-  using OnRequest = std::function<void(SessionId, wire::Request&&)>;
+  using OnRequest = std::function<void(SessionId, const wire::Request&)>;
   using OnClosed = std::function<void(SessionId)>;
 
   // Keeps its own share of memory_total up to date.

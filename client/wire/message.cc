@@ -112,11 +112,27 @@ std::variant<Envelope, Fault> open_envelope(const msgpack::object& object, uint6
   return Envelope{static_cast<uint32_t>(array.ptr[1].via.u64), &array.ptr[2], &array.ptr[3]};
 }
 
-std::variant<NeedMore, Request, Fault> decode_request(std::string_view frame) {
+// Like unpack(), but texts and bytes stay in the frame, and the rest goes into the zone.
+std::optional<msgpack::object> unpack_in_place(std::string_view frame, msgpack::zone& zone) {
+  const auto stays = [](msgpack::type::object_type, size_t, void*) { return true; };
+  try {
+    size_t offset = 0;
+    bool referenced = false;
+    const msgpack::object object =
+        msgpack::unpack(zone, frame.data(), frame.size(), offset, referenced, stays);
+    if (offset != frame.size()) return std::nullopt;
+    return object;
+  } catch (const msgpack::unpack_error&) {
+    return std::nullopt;
+  }
+}
+
+std::variant<NeedMore, Request, Fault> decode_request(std::string_view frame,
+                                                      msgpack::zone& zone) {
   const uint32_t msgid = msgid_of(frame);
-  std::optional<msgpack::object_handle> handle = unpack(frame);
-  if (!handle) return Fault{msgid, "the bytes are not MessagePack"};
-  const auto opened = open_envelope(handle->get(), kTypeRequest, msgid);
+  const std::optional<msgpack::object> object = unpack_in_place(frame, zone);
+  if (!object) return Fault{msgid, "the bytes are not MessagePack"};
+  const auto opened = open_envelope(*object, kTypeRequest, msgid);
   if (const auto* fault = std::get_if<Fault>(&opened)) return *fault;
   const Envelope& envelope = *std::get_if<Envelope>(&opened);
 
@@ -131,8 +147,7 @@ std::variant<NeedMore, Request, Fault> decode_request(std::string_view frame) {
     return Fault{envelope.msgid, "the parameters must be an array of no element or one map"};
   }
   const msgpack::object params = list.via.array.size == 1 ? list.via.array.ptr[0] : empty_map();
-  return Request{envelope.msgid, std::string{*method},
-                 msgpack::object_handle{params, std::move(handle->zone())}, frame.size()};
+  return Request{envelope.msgid, *method, params, frame.size()};
 }
 
 std::variant<Reply, Fault> open_reply(msgpack::object_handle handle, uint32_t msgid) {
@@ -219,8 +234,10 @@ Outcome next_message(FrameBuffer& buffer, const ScanLimits& limits, std::optiona
 }  // namespace
 
 std::variant<NeedMore, Request, Fault> RequestReader::next() {
-  return next_message<std::variant<NeedMore, Request, Fault>>(buffer_, kRequestLimits, fault_,
-                                                              decode_request);
+  containers_.clear();
+  return next_message<std::variant<NeedMore, Request, Fault>>(
+      buffer_, kRequestLimits, fault_,
+      [this](std::string_view frame) { return decode_request(frame, containers_); });
 }
 
 std::variant<NeedMore, Reply, Fault> ReplyReader::next() {

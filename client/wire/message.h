@@ -20,7 +20,9 @@
 // A client does the opposite with encode_request() and ReplyReader. Pushes are
 // written with PushWriter; a worker reads them with WorkerReader, between replies.
 //
-// Ownership  A Request owns its params: the reader may be fed or destroyed.
+// Ownership  A Request points into its reader, and is good until that is asked or fed
+//            again; Reply and Push own what they hold. The daemon copies once what it keeps,
+//            and its requests are many; a client waits for one reply at a time.
 // Threads    One at a time per object.
 // Failure    A Fault; after it the reader gives the same Fault for ever. No
 //            exception of msgpack leaves this folder.
@@ -43,9 +45,9 @@ namespace holdfast::wire {
 
 struct Request {
   uint32_t msgid;
-  std::string method;
-  msgpack::object_handle params;  // always a map. Whether a key stands in it twice is not looked at
-  size_t bytes;                   // of the whole request
+  std::string_view method;
+  msgpack::object params;  // always a map. Whether a key stands in it twice is not looked at
+  size_t bytes;            // of the whole request
 };
 
 // Error types that the readers themselves know; the others belong to the daemon.
@@ -67,6 +69,9 @@ struct Fault {
 
 class RequestReader {
  public:
+  // What an idle connection keeps for maps and arrays: enough for most requests.
+  static constexpr size_t kContainersBytes = 1024;
+
   void feed(std::string_view bytes) {
     if (!fault_) buffer_.feed(bytes);
   }
@@ -75,6 +80,7 @@ class RequestReader {
 
  private:
   FrameBuffer buffer_{kRequestLimits};
+  msgpack::zone containers_{kContainersBytes};  // maps and arrays of the last request
   std::optional<Fault> fault_;
 };
 

@@ -335,8 +335,8 @@ std::variant<Call, wire::CallError> decode(const wire::Request& request, Role ro
     return call_error(kAccessDenied, std::string{operation->name} +
                                          " is for root and the daemon's own user only");
   }
-  if (auto error = check_params(*operation, request.params.get())) return std::move(*error);
-  Fields fields{request.params.get(), ledger};
+  if (auto error = check_params(*operation, request.params)) return std::move(*error);
+  Fields fields{request.params, ledger};
   Call call = decoder_of(*operation).decode(fields);
   if (fields.error()) return *fields.error();
   return call;

@@ -107,7 +107,7 @@ class Ceiling {
 
   void take(int socket, const wire::Request& request) {
     const auto field = [&](const char* name) {
-      const msgpack::object* found = wire::find(request.params.get(), name);
+      const msgpack::object* found = wire::find(request.params, name);
       if (found == nullptr) fail(std::string{"a request without "} + name);
       return wire::as_bytes(*found).value_or("");
     };

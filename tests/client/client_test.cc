@@ -26,7 +26,7 @@ std::string text_of(const msgpack::object& map, std::string_view key) {
 TEST(Client, GivesTheAnswerOfACall) {
   std::string asked;
   FakeDaemon daemon{[&](Session& session) {
-    const wire::Request request = session.request();
+    const test::OwnedRequest request = session.request();
     const msgpack::object& params = request.params.get();
     asked = request.method + " " + text_of(params, "FunctionName") + " " +
             text_of(params, "InvocationType") + " " + text_of(params, "Payload") + " " +
@@ -48,7 +48,7 @@ TEST(Client, GivesTheAnswerOfACall) {
 
 TEST(Client, ReadsTheEndingOfADuplicate) {
   FakeDaemon daemon{[&](Session& session) {
-    const wire::Request request = session.request();
+    const test::OwnedRequest request = session.request();
     EXPECT_EQ(text_of(request.params.get(), "IdempotencyKey"), "(absent)");
     session.reply(request.msgid, [](wire::MapWriter& map) {
       map.number("StatusCode", 202).text("RequestId", "id-1").boolean("Duplicate", true);
@@ -97,7 +97,7 @@ TEST(Client, TakesTheDaemonsOutcomeUnknownForUnknown) {
 TEST(Client, PairsRepliesInAnyOrderWithTheirTickets) {
   constexpr uint32_t kRequests = 100;
   FakeDaemon daemon{[&](Session& session) {
-    std::vector<wire::Request> requests;
+    std::vector<test::OwnedRequest> requests;
     while (requests.size() < kRequests) requests.push_back(session.request());
     for (auto request = requests.rbegin(); request != requests.rend(); ++request) {
       const std::string id = text_of(request->params.get(), "RequestId");
@@ -127,7 +127,7 @@ TEST(Client, ReadsRepliesWhileThereIsNoRoomToSend) {
   constexpr uint32_t kRequests = 64;
   FakeDaemon daemon{[&](Session& session) {
     for (uint32_t n = 0; n < kRequests; ++n) {
-      const wire::Request request = session.request();
+      const test::OwnedRequest request = session.request();
       session.reply(request.msgid, [](wire::MapWriter& map) {
         map.number("StatusCode", 200).text("RequestId", "id");
         map.bytes("Payload", std::string(256u << 10, 'r'));
@@ -151,7 +151,7 @@ TEST(Client, ReadsRepliesWhileThereIsNoRoomToSend) {
 
 TEST(Client, DoesNotKnowTheFateOfARequestWhoseConnectionEnded) {
   FakeDaemon daemon{[&](Session& session) {
-    const wire::Request first = session.request();
+    const test::OwnedRequest first = session.request();
     session.request();
     session.reply(first.msgid, [](wire::MapWriter& map) {
       map.number("StatusCode", 202).text("RequestId", "first");
@@ -182,7 +182,7 @@ TEST(Client, StillReadsTheRepliesOfADaemonThatTakesNoMore) {
   ASSERT_TRUE(first);
   {
     Session session{sockets[1]};
-    const wire::Request request = session.request();
+    const test::OwnedRequest request = session.request();
     session.reply(request.msgid, [](wire::MapWriter& map) {
       map.number("StatusCode", 202).text("RequestId", "first");
     });
@@ -258,7 +258,7 @@ TEST(Client, GivesUpWhenNoReplyComesInTime) {
 TEST(Client, RefusesByItselfWhatTheDaemonWouldCloseTheConnectionOver) {
   FakeDaemon daemon{[&](Session& session) {
     while (true) {
-      const wire::Request request = session.request();
+      const test::OwnedRequest request = session.request();
       if (request.method.empty()) return;
       session.reply(request.msgid, [](wire::MapWriter&) {});
     }
@@ -277,7 +277,7 @@ TEST(Client, RefusesByItselfWhatTheDaemonWouldCloseTheConnectionOver) {
 TEST(Client, HoldsSoManyOpenTicketsAndRefusesOneMore) {
   FakeDaemon daemon{[&](Session& session) {
     while (true) {
-      const wire::Request request = session.request();
+      const test::OwnedRequest request = session.request();
       if (request.method.empty()) return;
       session.reply(request.msgid, [](wire::MapWriter&) {});
     }
@@ -296,13 +296,13 @@ TEST(Client, HoldsSoManyOpenTicketsAndRefusesOneMore) {
 
 TEST(Client, SendsMessagesAndReceivesThem) {
   FakeDaemon daemon{[&](Session& session) {
-    const wire::Request sent = session.request();
+    const test::OwnedRequest sent = session.request();
     const msgpack::object& params = sent.params.get();
     EXPECT_EQ(sent.method, "SendMessage");
     EXPECT_EQ(text_of(params, "MessageBody"), "body");
     EXPECT_EQ(text_of(*wire::find(params, "MessageAttributes"), "name"), "value");
     session.reply(sent.msgid, [](wire::MapWriter& map) { map.text("MessageId", "m-1"); });
-    const wire::Request received = session.request();
+    const test::OwnedRequest received = session.request();
     EXPECT_EQ(wire::as_int(*wire::find(received.params.get(), "VisibilityTimeout")), 0);
     session.reply(received.msgid, [](wire::MapWriter& map) {
       wire::ArrayWriter messages = map.array("Messages");
@@ -311,7 +311,7 @@ TEST(Client, SendsMessagesAndReceivesThem) {
       message.number("SentAt", 5).number("ReceiveCount", 2);
       message.map("MessageAttributes").text("name", "value");
     });
-    const wire::Request deleted = session.request();
+    const test::OwnedRequest deleted = session.request();
     EXPECT_EQ(text_of(deleted.params.get(), "ReceiptHandle"), "h-1");
     session.reply(deleted.msgid, [](wire::MapWriter&) {});
     session.request();

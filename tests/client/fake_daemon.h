@@ -2,7 +2,7 @@
 // script written in the test. It speaks the wire and knows no rules.
 //
 //    FakeDaemon daemon{[](FakeDaemon::Session& session) {
-//      wire::Request request = session.request();
+//      test::OwnedRequest request = session.request();
 //      session.reply(request.msgid, [](wire::MapWriter& map) { map.text("RequestId", "r"); });
 //    }};
 //    Client client{daemon.take_socket()};
@@ -32,6 +32,7 @@
 
 #include "client/wire/message.h"
 #include "storage/base/check.h"
+#include "tests/support/owned_request.h"
 
 namespace holdfast::client {
 
@@ -42,10 +43,10 @@ class FakeDaemon {
     explicit Session(int socket) : socket_(socket) {}
 
     // The next request; an empty method when the client has gone.
-    wire::Request request() {
+    test::OwnedRequest request() {
       while (true) {
         auto next = reader_.next();
-        if (auto* request = std::get_if<wire::Request>(&next)) return std::move(*request);
+        if (auto* request = std::get_if<wire::Request>(&next)) return test::OwnedRequest{*request};
         CHECK(std::holds_alternative<wire::NeedMore>(next));
         char bytes[65536];
         const ssize_t count = ::read(socket_, bytes, sizeof bytes);

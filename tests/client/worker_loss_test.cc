@@ -259,7 +259,7 @@ TEST(Worker, WithoutAWindowAStoppedWorkerStillWaitsForItsReplies) {
   FakeServer server{{[&](Session& session) {
     attach(session, {}, {}, 1h, 0ms);
     push(session, "r-1");
-    const wire::Request answer = session.request();
+    const test::OwnedRequest answer = session.request();
     source.request_stop();
     expect_detach(session);
     std::this_thread::sleep_for(50ms);

@@ -50,7 +50,7 @@ TEST(Worker, KeepsAnAnswerUntilItIsAttachedAgain) {
                        runs.wait();
                      },
                      [&](Session& session) {
-                       const wire::Request request = session.request();
+                       const test::OwnedRequest request = session.request();
                        EXPECT_EQ(held_in(request), (Names{{"r-1", 1}}));
                        may_end.count_down();
                        std::this_thread::sleep_for(50ms);  // the answer is there, and waits
@@ -78,7 +78,7 @@ TEST(Worker, AnswersAgainWhatHadNoReply) {
                      },
                      [&](Session& session) {
                        EXPECT_EQ(attach(session, {"r-1"}), (Names{{"r-1", 1}}));
-                       const wire::Request again = session.request();
+                       const test::OwnedRequest again = session.request();
                        EXPECT_EQ(again.method, "SendAttemptSuccess");
                        EXPECT_EQ(text_of(again, "Result"), "once");
                        session.refuse(again.msgid, "ResourceConflictException", "it has ended");
@@ -177,7 +177,7 @@ TEST(Worker, TriesAgainWhenALaterAttachmentFindsNoService) {
   std::latch runs{1};
   std::atomic<bool> was_stopped = false;
   const auto refuse = [](Session& session, const std::string& type) {
-    const wire::Request request = session.request();
+    const test::OwnedRequest request = session.request();
     EXPECT_EQ(held_in(request), (Names{{"r-1", 1}}));
     session.refuse(request.msgid, type, "no");
     expect_gone(session);

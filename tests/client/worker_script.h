@@ -31,17 +31,17 @@ using Session = FakeDaemon::Session;
 using Names = std::map<std::string, int64_t>;
 using Ids = std::vector<std::string>;
 
-inline std::string text_of(const wire::Request& request, std::string_view key) {
+inline std::string text_of(const test::OwnedRequest& request, std::string_view key) {
   const msgpack::object* field = wire::find(request.params.get(), key);
   return field == nullptr ? "(absent)" : std::string{wire::as_bytes(*field).value_or("(other)")};
 }
 
-inline int64_t number_of(const wire::Request& request, std::string_view key) {
+inline int64_t number_of(const test::OwnedRequest& request, std::string_view key) {
   const msgpack::object* field = wire::find(request.params.get(), key);
   return field == nullptr ? -1 : wire::as_int(*field).value_or(-1);
 }
 
-inline Names held_in(const wire::Request& request) {
+inline Names held_in(const test::OwnedRequest& request) {
   Names names;
   const msgpack::object* held = wire::find(request.params.get(), "Held");
   if (held == nullptr) return names;
@@ -71,7 +71,7 @@ inline void answer_attach(Session& session, uint32_t msgid, const Ids& continued
 inline Names attach(Session& session, const Ids& continued = {}, const Ids& lost = {},
                     std::chrono::milliseconds timeout = 1h,
                     std::chrono::milliseconds window = 1h) {
-  const wire::Request request = session.request();
+  const test::OwnedRequest request = session.request();
   EXPECT_EQ(request.method, "AttachWorker");
   EXPECT_EQ(text_of(request, "FunctionName"), "f");
   answer_attach(session, request.msgid, continued, lost, timeout, window);
@@ -93,20 +93,20 @@ inline void push_stop(Session& session, const std::string& id, int64_t number = 
   });
 }
 
-inline void accept(Session& session, const wire::Request& request) {
+inline void accept(Session& session, const test::OwnedRequest& request) {
   session.reply(request.msgid, [](wire::MapWriter&) {});
 }
 
 // "METHOD RequestId Attempt", after it has been accepted.
 inline std::string take_request(Session& session) {
-  const wire::Request request = session.request();
+  const test::OwnedRequest request = session.request();
   accept(session, request);
   return request.method + " " + text_of(request, "RequestId") + " " +
          std::to_string(number_of(request, "Attempt"));
 }
 
 inline void expect_detach(Session& session) {
-  const wire::Request request = session.request();
+  const test::OwnedRequest request = session.request();
   EXPECT_EQ(request.method, "DetachWorker");
   accept(session, request);
 }

@@ -18,14 +18,14 @@ namespace {
 TEST(Worker, AnswersWhatIsPushed) {
   std::stop_source source;
   FakeServer server{{[&](Session& session) {
-    const wire::Request request = session.request();
+    const test::OwnedRequest request = session.request();
     EXPECT_EQ(request.method, "AttachWorker");
     EXPECT_EQ(number_of(request, "Concurrency"), 1);
     EXPECT_EQ(text_of(request, "Held"), "(absent)");
     answer_attach(session, request.msgid, {}, {}, 1h, 1h);
     session.push("LaterPush", [](wire::MapWriter&) {});
     push(session, "r-1", 3, "cat");
-    const wire::Request answer = session.request();
+    const test::OwnedRequest answer = session.request();
     EXPECT_EQ(answer.method, "SendAttemptSuccess");
     EXPECT_EQ(text_of(answer, "RequestId"), "r-1");
     EXPECT_EQ(number_of(answer, "Attempt"), 3);
@@ -52,7 +52,7 @@ TEST(Worker, AnswersAFailureAndCutsItsTexts) {
   FakeServer server{{[&](Session& session) {
     attach(session);
     push(session, "r-1");
-    const wire::Request answer = session.request();
+    const test::OwnedRequest answer = session.request();
     EXPECT_EQ(answer.method, "SendAttemptFailure");
     EXPECT_EQ(text_of(answer, "ErrorType"), std::string(126, 't'));  // the next takes three bytes
     EXPECT_EQ(text_of(answer, "ErrorMessage"), "no cat in it");
@@ -72,7 +72,7 @@ TEST(Worker, ErrorTextsAreMadeUtf8AndLeftOutWhenTheyAreEmpty) {
   FakeServer server{{[&](Session& session) {
     attach(session);
     push(session, "r-1");
-    const wire::Request answer = session.request();
+    const test::OwnedRequest answer = session.request();
     EXPECT_EQ(text_of(answer, "ErrorType"), "(absent)");
     EXPECT_EQ(text_of(answer, "ErrorMessage"), "caf\xc3\xa9 \xef\xbf\xbd \xef\xbf\xbd");
     EXPECT_EQ(text_of(answer, "LogTail"), "(absent)");
@@ -91,7 +91,7 @@ TEST(Worker, AnExceptionOfTheHandlerIsAFailureOfTheAttempt) {
     attach(session);
     for (const char* message : {"no cat", "the handler threw what is no std::exception"}) {
       push(session, message);
-      const wire::Request answer = session.request();
+      const test::OwnedRequest answer = session.request();
       EXPECT_EQ(answer.method, "SendAttemptFailure");
       EXPECT_EQ(text_of(answer, "ErrorType"), "Exception");
       EXPECT_EQ(text_of(answer, "ErrorMessage"), message);
@@ -113,11 +113,11 @@ TEST(Worker, AResultThatNoRequestCanCarryIsAFailure) {
   FakeServer server{{[&](Session& session) {
     attach(session);
     push(session, "r-1");
-    const wire::Request largest = session.request();
+    const test::OwnedRequest largest = session.request();
     EXPECT_EQ(text_of(largest, "Result").size(), wire::kPayloadBytesMaxSynchronous);
     session.refuse(largest.msgid, "RequestTooLargeException", "it has failed as too large");
     push(session, "r-2");
-    const wire::Request answer = session.request();
+    const test::OwnedRequest answer = session.request();
     EXPECT_EQ(text_of(answer, "ErrorType"), "Function.ResponseSizeTooLarge");
     accept(session, answer);
     stop(session, source);
@@ -194,7 +194,7 @@ TEST(Worker, StopsAnAttemptThatTheDaemonDoesNotKnowAnyMore) {
   FakeServer server{{[&](Session& session) {
     attach(session, {}, {}, 30ms);
     push(session, "r-1");
-    const wire::Request beat = session.request();
+    const test::OwnedRequest beat = session.request();
     EXPECT_EQ(beat.method, "SendAttemptHeartbeat");
     session.refuse(beat.msgid, "ResourceConflictException", "not yours any more");
     stop(session, source);  // the answer is dropped

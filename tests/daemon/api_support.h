@@ -13,6 +13,7 @@
 #include "client/wire/message.h"
 #include "daemon/core/ledger.h"
 #include "daemon/core/lifecycle.h"
+#include "tests/support/owned_request.h"
 
 namespace holdfast::api {
 
@@ -21,13 +22,13 @@ inline constexpr uint32_t kMsgid = 77;
 
 using PackParams = std::function<void(wire::MapWriter&)>;
 
-inline wire::Request request(std::string_view method, const PackParams& pack) {
+inline test::OwnedRequest request(std::string_view method, const PackParams& pack) {
   wire::RequestReader reader;
   reader.feed(wire::encode_request(kMsgid, method, [&](wire::MapWriter& map) { pack(map); }));
   auto next = reader.next();
-  if (auto* found = std::get_if<wire::Request>(&next)) return std::move(*found);
+  if (auto* found = std::get_if<wire::Request>(&next)) return test::OwnedRequest{*found};
   ADD_FAILURE() << "the wire refuses the request of the test";
-  return wire::Request{0, "", msgpack::object_handle{}, 0};
+  return {};
 }
 
 // As JSON, with b"..." for a bin, so that a text is told from bytes.

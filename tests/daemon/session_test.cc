@@ -6,6 +6,7 @@
 
 #include "daemon/server.h"
 #include "tests/daemon/loop_support.h"
+#include "tests/support/owned_request.h"
 
 namespace holdfast::daemon {
 namespace {
@@ -74,14 +75,14 @@ class ServerTest : public ::testing::Test {
  protected:
   struct Asked {
     SessionId session;
-    wire::Request request;
+    test::OwnedRequest request;
   };
 
   void start() {
     auto listening = Server::listen(
         loop_, {.path = path_, .mode = 0600, .group = ""}, limits_,
-        [this](SessionId session, wire::Request&& request) {
-          asked_.push_back({session, std::move(request)});
+        [this](SessionId session, const wire::Request& request) {
+          asked_.push_back({session, test::OwnedRequest{request}});
           if (on_request_) on_request_(session);
         },
         [this](SessionId session) { closed_.push_back(session); });
@@ -443,7 +444,7 @@ TEST(Session, GivesBackItsShareOfTheMemoryWhenItIsDestroyed) {
     Session session{SessionId{1},
                     std::move(*stream),
                     SessionLimits{1},
-                    [](SessionId, wire::Request&&) {},
+                    [](SessionId, const wire::Request&) {},
                     [](SessionId) { FAIL(); },
                     memory_total};
     send_all(theirs, request(1) + request(2));
@@ -489,8 +490,8 @@ TEST_F(ServerTest, MayBeDestroyedWithSessionsAndRepliesOpen) {
 TEST_F(ServerTest, ASocketInUseIsAnErrorNotACrash) {
   start();
   const auto second = Server::listen(
-      loop_, {.path = path_, .mode = 0600, .group = ""}, limits_, [](SessionId, wire::Request&&) {},
-      [](SessionId) {});
+      loop_, {.path = path_, .mode = 0600, .group = ""}, limits_,
+      [](SessionId, const wire::Request&) {}, [](SessionId) {});
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().what.find(path_), std::string::npos);
 }

@@ -319,7 +319,7 @@ void check_request(const wire::Request& request) {
   }
   // Nothing that was sent is left out without a word.
   if (const auto* sent = call_in<SendMessage>(decoded)) {
-    const msgpack::object* texts = wire::find(request.params.get(), "MessageAttributes");
+    const msgpack::object* texts = wire::find(request.params, "MessageAttributes");
     CHECK(sent->message->attributes.size() == (texts == nullptr ? 0 : texts->via.map.size));
   }
   const auto* refused = std::get_if<wire::CallError>(&of_group);

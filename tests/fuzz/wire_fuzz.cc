@@ -31,10 +31,10 @@ std::string told(const Fault& fault) {
 }
 
 std::string told(const Request& request) {
-  CHECK(request.params.get().type == msgpack::type::MAP);
+  CHECK(request.params.type == msgpack::type::MAP);
   CHECK(!request.method.empty() && request.method.size() <= kMethodBytesMax);
-  return "request " + std::to_string(request.msgid) + " " + request.method + " " +
-         packed(request.params.get());
+  return "request " + std::to_string(request.msgid) + " " + std::string{request.method} +
+         " " + packed(request.params);
 }
 
 std::string told(const Reply& reply) {
@@ -46,7 +46,7 @@ std::string told(const Reply& reply) {
 }
 
 std::string written(const Request& request) {
-  return encode_request(request.msgid, request.method, request.params.get());
+  return encode_request(request.msgid, request.method, request.params);
 }
 
 std::string written(const Reply& reply) {
