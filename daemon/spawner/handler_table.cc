@@ -1,12 +1,11 @@
 #include "daemon/spawner/handler_table.h"
 
-#include <limits.h>
 #include <sys/wait.h>
 
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
-#include "daemon/spawner/handler_start.h"
 #include "daemon/spawner/processes.h"
 #include "storage/base/check.h"
 #include "storage/base/crash_point.h"
@@ -26,18 +25,19 @@ bool group_gone(pid_t group, int looks) {
 
 }  // namespace
 
-Result<> HandlerTable::start(const Start& start, std::vector<Fd> stdio) {
-  CHECK(!handlers_.contains(start.handle));
+Result<> HandlerTable::start(Start start, std::vector<Fd> stdio) {
+  const uint64_t handle = start.handle;
+  CHECK(!handlers_.contains(handle));
   crash_point("spawner_before_fork");
-  Result<Forked> forked = fork_handler(start, std::move(stdio));
+  Result<HandlerStart> begun = HandlerStart::begin(std::move(start), std::move(stdio));
   crash_point("spawner_after_fork");
-  if (!forked) return forked.error();
+  if (!begun) return begun.error();
   Handler handler{};
-  handler.group = forked->pid;
-  handler.exec_report = std::move(forked->exec_report);
-  handlers_.emplace(start.handle, std::move(handler));
-  first_processes_.emplace(forked->pid, start.handle);
-  starting_.insert(start.handle);
+  handler.group = begun->pid();
+  handler.start.emplace(std::move(*begun));
+  first_processes_.emplace(handler.group, handle);
+  handlers_.emplace(handle, std::move(handler));
+  starting_.insert(handle);
   return ok();
 }
 
@@ -56,7 +56,7 @@ std::vector<ToDaemon> HandlerTable::kill(const Kill& kill) {
 std::vector<ToDaemon> HandlerTable::look_after() {
   std::vector<ToDaemon> reports;
   const std::set<uint64_t> starting = starting_;
-  for (const uint64_t handle : starting) read_exec_report(handle, reports);
+  for (const uint64_t handle : starting) note_exec(handle, reports);
   reap(reports);
   settle_ending(reports);
   return reports;
@@ -66,26 +66,13 @@ void HandlerTable::kill_all() {
   for (const auto& [handle, handler] : handlers_) ::kill(-handler.group, SIGKILL);
 }
 
-std::vector<int> HandlerTable::exec_reports() const {
-  std::vector<int> reports;
-  for (const uint64_t handle : starting_) {
-    reports.push_back(handlers_.at(handle).exec_report.number());
-  }
-  return reports;
-}
-
-void HandlerTable::read_exec_report(uint64_t handle, std::vector<ToDaemon>& reports) {
+void HandlerTable::note_exec(uint64_t handle, std::vector<ToDaemon>& reports) {
   Handler& handler = handlers_.at(handle);
-  char text[PIPE_BUF];
-  const ssize_t count = ::read(handler.exec_report.number(), text, sizeof text);
-  if (count < 0) return;  // not yet
-  handler.exec_report.reset();
+  if (!handler.start->over()) return;
+  handler.cannot_start = handler.start->failure();
+  handler.start.reset();
   starting_.erase(handle);
-  if (count > 0) {
-    handler.cannot_start.assign(text, static_cast<size_t>(count));
-  } else {
-    reports.push_back(Started{handle, handler.group});
-  }
+  if (handler.cannot_start.empty()) reports.push_back(Started{handle, handler.group});
 }
 
 void HandlerTable::reap(std::vector<ToDaemon>& reports) {
@@ -99,7 +86,7 @@ void HandlerTable::reap(std::vector<ToDaemon>& reports) {
     if (const auto first = first_processes_.find(pid); first != first_processes_.end()) {
       const uint64_t handle = first->second;
       ::kill(-pid, SIGKILL);
-      if (starting_.contains(handle)) read_exec_report(handle, reports);
+      if (starting_.contains(handle)) note_exec(handle, reports);
       Handler& handler = handlers_.at(handle);
       handler.by_signal = info.si_code != CLD_EXITED;
       handler.code = info.si_status;

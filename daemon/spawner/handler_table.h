@@ -1,9 +1,9 @@
-// The handlers that run, from fork to the end of their process group.
+// The handlers that run, from clone to the end of their process group.
 //
-//    Result<> begun = handlers.start(start, std::move(fds));
+//    Result<> begun = handlers.start(std::move(start), std::move(fds));
 //    for (const ToDaemon& message : handlers.look_after()) report(message);
 //
-// A handler goes through three states: starting (forked, its exec not known yet),
+// A handler goes through three states: starting (its exec not known yet),
 // running, and ending (its first process is reaped, members of its group may live).
 // look_after() moves every handler on as far as the kernel lets it, without blocking,
 // and says what there is to report.
@@ -15,11 +15,13 @@
 #include <sys/types.h>
 
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <vector>
 
 #include "daemon/spawner/fd.h"
+#include "daemon/spawner/handler_start.h"
 #include "daemon/spawner/protocol.h"
 #include "storage/base/result.h"
 
@@ -27,8 +29,8 @@ namespace holdfast::spawner {
 
 class HandlerTable {
  public:
-  // An error when nothing was forked. Later trouble is reported by look_after().
-  Result<> start(const Start& start, std::vector<Fd> stdio);
+  // An error when there is no process. Later trouble is reported by look_after().
+  Result<> start(Start start, std::vector<Fd> stdio);
 
   // First takes note of who has ended by themselves, so that a Kill that came too late
   // does not pass for the cause.
@@ -42,21 +44,21 @@ class HandlerTable {
   // Some group is being killed, and no signal will tell when it is gone: look again.
   bool any_ending() const { return !ending_.empty(); }
 
-  // Readable when a start has come to its exec.
-  std::vector<int> exec_reports() const;
+  // Some start has not come to its exec, and no signal will tell when it has: look again.
+  bool any_starting() const { return !starting_.empty(); }
 
  private:
   struct Handler {
     pid_t group;
-    Fd exec_report;            // open while starting
-    std::string cannot_start;  // filled when the exec failed
+    std::optional<HandlerStart> start;  // while starting
+    std::string cannot_start;           // filled when there was no exec
     bool kill_reached = false;
     bool by_signal = false;
     int code = 0;
     int looks = 0;  // at the group, since the first process ended
   };
 
-  void read_exec_report(uint64_t handle, std::vector<ToDaemon>& reports);
+  void note_exec(uint64_t handle, std::vector<ToDaemon>& reports);
   void reap(std::vector<ToDaemon>& reports);
   void settle_ending(std::vector<ToDaemon>& reports);
 

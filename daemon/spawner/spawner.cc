@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <iterator>
 #include <optional>
 
 #include "daemon/spawner/channel.h"
@@ -29,6 +30,7 @@ using namespace std::chrono_literals;
 constexpr auto kLockWaitMax = 10s;
 constexpr int kLockPauseMs = 50;
 constexpr int kEndingPauseMs = 2;       // between two looks at a group that is being killed
+constexpr int kStartingPauseMs = 5;     // between two looks at a start before its exec
 constexpr int kSendPauseMs = 10;        // after the kernel was short of memory
 constexpr int kPacketsPerTurnMax = 64;  // then the dead are looked after again
 
@@ -47,6 +49,13 @@ void become_spawner(int socket_fd) {
   sigset_t all;
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  // Exec sets back all but what is ignored, and no child needs to do it.
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction action {};
+    if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) continue;
+    action.sa_handler = SIG_DFL;
+    ::sigaction(signal, &action, nullptr);
+  }
   // A child receives its descriptors above these three, wherever we were started from.
   while (true) {
     const int null = ::open("/dev/null", O_RDWR);
@@ -101,7 +110,7 @@ class Spawner {
   bool turn();
   int wait_ms_max() const;
   bool receive_packets();
-  void carry_out(const ToSpawner& message, std::vector<Fd> fds);
+  void carry_out(ToSpawner message, std::vector<Fd> fds);
   void report(const ToDaemon& message) { channel_.send(encode(message)); }
   void report_all(const std::vector<ToDaemon>& messages) {
     for (const ToDaemon& message : messages) report(message);
@@ -116,6 +125,7 @@ class Spawner {
 
 int Spawner::wait_ms_max() const {
   if (handlers_.any_ending()) return kEndingPauseMs;
+  if (handlers_.any_starting()) return kStartingPauseMs;
   return flushed_ == Channel::Flushed::for_a_moment ? kSendPauseMs : -1;
 }
 
@@ -124,13 +134,10 @@ bool Spawner::turn() {
   if (flushed_ == Channel::Flushed::closed) return false;
 
   const bool full = flushed_ == Channel::Flushed::until_writable;
-  std::vector<pollfd> watched{{socket_fd_, static_cast<short>(full ? POLLIN | POLLOUT : POLLIN), 0},
-                              {child_signals_, POLLIN, 0}};
-  for (const int exec_report : handlers_.exec_reports()) {
-    watched.push_back({exec_report, POLLIN, 0});
-  }
+  pollfd watched[] = {{socket_fd_, static_cast<short>(full ? POLLIN | POLLOUT : POLLIN), 0},
+                      {child_signals_, POLLIN, 0}};
   // Only the waiting is wanted: nothing below blocks, so it may be done for no reason.
-  ::poll(watched.data(), watched.size(), wait_ms_max());
+  ::poll(watched, std::size(watched), wait_ms_max());
 
   signalfd_siginfo ignored[16];
   while (::read(child_signals_, ignored, sizeof ignored) > 0) continue;
@@ -151,21 +158,22 @@ bool Spawner::receive_packets() {
       case Channel::Received::packet:
         break;
     }
-    const std::optional<ToSpawner> message = decode_to_spawner(packet.bytes);
+    std::optional<ToSpawner> message = decode_to_spawner(packet.bytes);
     if (!message) return false;  // whoever speaks there, it is not our daemon
-    carry_out(*message, std::move(packet.fds));
+    carry_out(std::move(*message), std::move(packet.fds));
   }
   return true;
 }
 
-void Spawner::carry_out(const ToSpawner& message, std::vector<Fd> fds) {
+void Spawner::carry_out(ToSpawner message, std::vector<Fd> fds) {
   std::visit(match{
-                 [&](const Start& start) {
-                   if (Result<> begun = handlers_.start(start, std::move(fds)); !begun) {
-                     report(CannotStart{start.handle, begun.error().what});
+                 [&](Start& start) {
+                   const uint64_t handle = start.handle;
+                   if (Result<> begun = handlers_.start(std::move(start), std::move(fds)); !begun) {
+                     report(CannotStart{handle, begun.error().what});
                    }
                  },
-                 [&](const Kill& kill) { report_all(handlers_.kill(kill)); },
+                 [&](Kill& kill) { report_all(handlers_.kill(kill)); },
              },
              message);
 }
@@ -193,7 +201,9 @@ int spawner_main(int socket_fd, const std::string& state_directory) {
     return 1;
   }
   crash_point("spawner_before_ready");
-  Spawner{socket_fd, child_signals.number()}.run();
+  Spawner spawner{socket_fd, child_signals.number()};
+  spawner.run();
+  // Before it goes, because a start that is not over still needs what is in there.
   if (!broken(Mutant::handlers_outlive)) end_all_descendants();
   return 0;  // the lock goes last, with `lock`
 }
