@@ -1,17 +1,27 @@
 #include "daemon/attempt_process.h"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 
 #include "storage/base/check.h"
 
 namespace holdfast::daemon {
+namespace {
+
+// A handler that fills its pipes waits as long at most; one that has ended by then was
+// never looked at in between.
+constexpr Duration kUnreadTimeMax = std::chrono::milliseconds{10};
+
+}  // namespace
 
 AttemptProcess::AttemptProcess(uv::Loop& loop, SpawnerLink& link, const AttemptStart& start,
                                HandlerPipes pipes, OnOver on_over)
     : result_bytes_max_(start.result_bytes_max),
       timeout_(start.timeout),
+      began_(loop.monotonic()),
       kill_grace_(start.kill_grace),
+      loop_(loop),
       link_(link),
       handle_(link.new_handle()),
       program_(start.argv.front()),
@@ -32,22 +42,26 @@ Result<std::unique_ptr<AttemptProcess>> AttemptProcess::start(uv::Loop& loop, Sp
                  std::move(opened->handler_fds), *process);
   if (!sent) return sent.error();
   AttemptProcess* running = process.get();
-  running->pipes_.output.stream->read_start(
-      [running](std::string_view bytes) { running->take_output(bytes); }, [](bool) {});
-  running->pipes_.log.stream->read_start(
-      [running](std::string_view bytes) { append_log_tail(running->log_tail_, bytes); },
-      [](bool) {});
   running->feed(std::move(start.payload));
-  running->timer_.arm(start.timeout);
+  running->timer_.arm(std::min(kUnreadTimeMax, start.timeout));
   return process;
 }
 
 // A handler need not read its payload: then the pipe breaks, and nothing is wrong.
 void AttemptProcess::feed(std::shared_ptr<const std::string> payload) {
   CHECK(payload != nullptr);
+  if (pipes_.input.fill(*payload)) return;
   payload_bytes_ = payload->size();
-  pipes_.input.stream->write_shared(std::move(payload));
-  pipes_.input.stream->close_after_writes();
+  pipes_.input.stream().write_shared(std::move(payload));
+  pipes_.input.stream().close_after_writes();
+}
+
+void AttemptProcess::read_outputs() {
+  if (pipes_.output.has_stream()) return;
+  pipes_.output.stream().read_start([this](std::string_view bytes) { take_output(bytes); },
+                                    [](bool) {});
+  pipes_.log.stream().read_start(
+      [this](std::string_view bytes) { append_log_tail(log_tail_, bytes); }, [](bool) {});
 }
 
 void AttemptProcess::stop() { end_because(core::Stopped{}); }
@@ -56,13 +70,21 @@ void AttemptProcess::end_because(core::Outcome verdict) {
   if (verdict_) return;
   verdict_ = std::move(verdict);
   if (over_) return;
+  read_outputs();
   timer_.arm(kill_grace_);
   link_.kill(handle_, SIGTERM);
+}
+
+Duration AttemptProcess::timeout_left() const {
+  return timeout_ - std::chrono::floor<Duration>(loop_.monotonic() - began_);
 }
 
 void AttemptProcess::time_is_up() {
   if (verdict_) {
     link_.kill(handle_, SIGKILL);
+  } else if (const Duration left = timeout_left(); left > Duration{0}) {
+    read_outputs();
+    timer_.arm(left);
   } else {
     end_because(core::TimedOut{timeout_});
   }
@@ -95,8 +117,10 @@ void AttemptProcess::make_room(size_t result_bytes) {
 void AttemptProcess::process_ended(const spawner::Ended& ended) {
   over_ = true;
   timer_.disarm();
-  pipes_.output.stream->read_stop();
-  pipes_.log.stream->read_stop();
+  if (pipes_.output.has_stream()) {
+    pipes_.output.stream().read_stop();
+    pipes_.log.stream().read_stop();
+  }
   pipes_.output.drain([this](std::string_view bytes) { take_output(bytes); });
   pipes_.log.drain([this](std::string_view bytes) { append_log_tail(log_tail_, bytes); });
   core::Outcome outcome = outcome_of(ended);
@@ -125,7 +149,7 @@ void AttemptProcess::process_cannot_start(const std::string& reason) {
 }
 
 uint64_t AttemptProcess::memory_bytes() const {
-  const uint64_t unfed = pipes_.input.stream->bytes_unwritten() > 0 ? payload_bytes_ : 0;
+  const uint64_t unfed = pipes_.input.bytes_unwritten() > 0 ? payload_bytes_ : 0;
   return unfed + result_.capacity() + log_tail_.capacity();
 }
 

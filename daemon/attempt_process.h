@@ -16,6 +16,7 @@
 // Threads    the loop's.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -71,18 +72,22 @@ class AttemptProcess : public SpawnedProcess {
   void feed(std::shared_ptr<const std::string> payload);
   void end_because(core::Outcome verdict);
   void time_is_up();
+  Duration timeout_left() const;
+  void read_outputs();
   void take_output(std::string_view bytes);
   void make_room(size_t result_bytes);
   core::Outcome outcome_of(const spawner::Ended& ended);
 
   const uint64_t result_bytes_max_;
   const Duration timeout_;
+  const std::chrono::nanoseconds began_;
   const Duration kill_grace_;
+  uv::Loop& loop_;
   SpawnerLink& link_;
   const uint64_t handle_;  // the link's
   const std::string program_;
   OnOver on_over_;
-  uv::Timer timer_;  // the deadline; then the end of the grace
+  uv::Timer timer_;  // until the pipes are read; the deadline; the end of the grace
   HandlerPipes pipes_;
   uint64_t payload_bytes_ = 0;
   std::string result_;

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <string>
 #include <utility>
 
+#include "storage/base/check.h"
 #include "storage/limits.h"
 
 namespace holdfast::daemon {
@@ -28,22 +30,38 @@ Result<PipeEnds> make_pipe() {
   return PipeEnds{Fd{ends[0]}, Fd{ends[1]}};
 }
 
-Result<HandlerPipes::Pipe> adopt(uv::Loop& loop, Fd fd) {
-  const int number = fd.number();
-  Result<std::unique_ptr<uv::Stream>> stream = uv::Stream::adopt(loop, fd.release());
-  if (!stream) return stream.error();
-  return HandlerPipes::Pipe{std::move(*stream), number};
+}  // namespace
+
+bool HandlerPipes::Pipe::fill(std::string_view bytes) {
+  CHECK(end_);
+  if (bytes.size() > PIPE_BUF) {  // which is the least that a pipe can hold
+    const int room = ::fcntl(number_, F_GETPIPE_SZ);
+    if (room < 0 || bytes.size() > static_cast<size_t>(room)) return false;
+  }
+  // It fails if the handler is gone already, and then it need not succeed.
+  while (!bytes.empty() && ::write(number_, bytes.data(), bytes.size()) < 0 && errno == EINTR) {
+  }
+  end_.reset();
+  return true;
 }
 
-}  // namespace
+uv::Stream& HandlerPipes::Pipe::stream() {
+  if (stream_ == nullptr) {
+    CHECK(end_);
+    Result<std::unique_ptr<uv::Stream>> adopted = uv::Stream::adopt(loop_, end_.release());
+    CHECK(adopted);  // which an open end of a pipe always is
+    stream_ = std::move(*adopted);
+  }
+  return *stream_;
+}
 
 void HandlerPipes::Pipe::drain(const std::function<void(std::string_view bytes)>& take) {
   int left_bytes = 0;
-  if (::ioctl(fd, FIONREAD, &left_bytes) != 0) return;
+  if (::ioctl(number_, FIONREAD, &left_bytes) != 0) return;
   char piece[16u << 10];
   while (left_bytes > 0) {
     const size_t wanted = std::min(sizeof piece, static_cast<size_t>(left_bytes));
-    const ssize_t count = ::read(fd, piece, wanted);
+    const ssize_t count = ::read(number_, piece, wanted);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return;
     take(std::string_view{piece, static_cast<size_t>(count)});
@@ -59,14 +77,9 @@ Result<HandlerPipes::Opened> HandlerPipes::open(uv::Loop& loop) {
   Result<PipeEnds> log = make_pipe();
   if (!log) return log.error();
 
-  Result<Pipe> feeding = adopt(loop, std::move(input->write));
-  if (!feeding) return feeding.error();
-  Result<Pipe> collecting = adopt(loop, std::move(output->read));
-  if (!collecting) return collecting.error();
-  Result<Pipe> logging = adopt(loop, std::move(log->read));
-  if (!logging) return logging.error();
-
-  Opened opened{{std::move(*feeding), std::move(*collecting), std::move(*logging)}, {}};
+  Opened opened{{Pipe{loop, std::move(input->write)}, Pipe{loop, std::move(output->read)},
+                 Pipe{loop, std::move(log->read)}},
+                {}};
   opened.handler_fds.push_back(std::move(input->read));
   opened.handler_fds.push_back(std::move(output->write));
   opened.handler_fds.push_back(std::move(log->write));

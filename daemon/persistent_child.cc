@@ -46,9 +46,9 @@ Result<std::unique_ptr<PersistentChild>> PersistentChild::start(uv::Loop& loop, 
                  std::move(opened->handler_fds), *child);
   if (!sent) return sent.error();
   PersistentChild* running = child.get();
-  running->pipes_.output.stream->read_start(
+  running->pipes_.output.stream().read_start(
       [running](std::string_view bytes) { running->take_output(bytes); }, [](bool) {});
-  running->pipes_.log.stream->read_start(
+  running->pipes_.log.stream().read_start(
       [running](std::string_view bytes) { append_log_tail(running->log_tail_, bytes); },
       [](bool) {});
   running->timer_.arm(kReadyTimeMax);
@@ -68,7 +68,7 @@ void PersistentChild::give(const core::StartAttempt& start, const std::string& r
   log_tail_.clear();
   const pool::EventHead head{start.function, request_id, start.attempt,
                              start.type,     deadline,   start.idempotency_key};
-  pipes_.input.stream->write(pool::encode(framing_, head, *start.payload));
+  pipes_.input.stream().write(pool::encode(framing_, head, *start.payload));
   timer_.arm(timeout_);
 }
 
@@ -156,7 +156,7 @@ void PersistentChild::answered(pool::Answer answer) {
 }
 
 void PersistentChild::let_it_end() {
-  pipes_.input.stream->close_after_writes();
+  pipes_.input.stream().close_after_writes();
   timer_.arm(kill_grace_);
 }
 
@@ -188,8 +188,8 @@ std::string PersistentChild::why_ended(const spawner::Ended& ended) const {
 
 void PersistentChild::process_ended(const spawner::Ended& ended) {
   timer_.disarm();
-  pipes_.output.stream->read_stop();
-  pipes_.log.stream->read_stop();
+  pipes_.output.stream().read_stop();
+  pipes_.log.stream().read_stop();
   pipes_.log.drain([this](std::string_view bytes) { append_log_tail(log_tail_, bytes); });
   std::string why = why_ended(ended);
   if (has_attempt_) {
@@ -215,7 +215,7 @@ void PersistentChild::over(std::optional<core::AttemptReport> report, std::strin
 }
 
 uint64_t PersistentChild::memory_bytes() const {
-  return pipes_.input.stream->bytes_unwritten() + reader_.memory_bytes() + log_tail_.capacity();
+  return pipes_.input.bytes_unwritten() + reader_.memory_bytes() + log_tail_.capacity();
 }
 
 }  // namespace holdfast::daemon

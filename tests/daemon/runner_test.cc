@@ -289,6 +289,21 @@ TEST_F(RunnerTest, a_big_payload_need_not_be_read) {
   EXPECT_EQ(outcome_of(shell(1, "printf done", std::string(6291556, 'x'))), "succeeded: done");
 }
 
+TEST_F(RunnerTest, a_payload_is_whole_and_ends_whatever_a_pipe_holds) {
+  uint64_t handle = 0;
+  for (const size_t bytes : {0u, 1u, 4096u, 4097u, 65536u, 65537u, 300'000u}) {
+    const std::string payload(bytes, 'x');
+    EXPECT_EQ(outcome_of(shell(++handle, "cat", payload)), "succeeded: " + payload) << bytes;
+  }
+}
+
+TEST_F(RunnerTest, more_than_a_pipe_holds_is_read_while_the_handler_runs) {
+  const AttemptReport report =
+      run(shell(1, "head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero | tr '\\0' x"));
+  EXPECT_EQ(word(report.outcome), "succeeded: " + std::string(300'000, 'x'));
+  EXPECT_EQ(report.log_tail.size(), storage::kLogTailBytesMax);
+}
+
 TEST_F(RunnerTest, the_largest_payload_comes_back_whole) {
   std::string payload;
   for (uint32_t n = 0; payload.size() < storage::kSynchronousPayloadBytesMax; ++n) {
