@@ -142,10 +142,6 @@ rocksdb::BlockBasedTableOptions table_options(const SharedParts& parts, const Fa
     table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
     table.partition_filters = true;
     table.pin_top_level_index_and_filter = true;
-    // A new table is asked about at once, and what is not in memory costs a trip to the
-    // reader's thread.
-    table.prepopulate_block_cache =
-        rocksdb::BlockBasedTableOptions::PrepopulateBlockCache::kFlushOnly;
   }
   return table;
 }
@@ -215,10 +211,6 @@ rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family fam
     // Nearly every submit asks for a key that is not there: answer without a search.
     options.memtable_prefix_bloom_size_ratio = 0.02;
     options.memtable_whole_key_filtering = true;
-    // Keys come in no order, so each merge with a sorted level would rewrite all of it. Runs
-    // of like size are merged instead; a filter answers for each that has not got the key.
-    options.compaction_style = rocksdb::kCompactionStyleUniversal;
-    options.level0_file_num_compaction_trigger = 8;  // runs
   }
   if (family == Family::history) options.compaction_filter = parts.history_filter.get();
   if (family == Family::endings) {
