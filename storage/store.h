@@ -7,7 +7,7 @@
 //    std::vector<Write> writes = encode(batch);
 //    Result<> committed = store.commit(writes);
 //
-// Threads    commit() and drop_below() belong to one thread (the committer).
+// Threads    commit() and drop_below() come one at a time, from whichever thread.
 //            Reads may come from any thread and see each commit whole, at the
 //            earliest when it is durable.
 // Failure    After one failed commit() the Store refuses all later ones: the end

@@ -16,12 +16,14 @@ constexpr uint32_t kStretchTombstonesMax = 512;
 // Counts in two half stretches, so that a thick place across a border is seen, too.
 class TombstoneCollector final : public rocksdb::TablePropertiesCollector {
  public:
-  explicit TombstoneCollector(bool may_mark) : may_mark_(may_mark) {}
+  explicit TombstoneCollector(bool if_mostly_dead) : if_mostly_dead_(if_mostly_dead) {}
 
   rocksdb::Status AddUserKey(const rocksdb::Slice& /*key*/, const rocksdb::Slice& /*value*/,
                              rocksdb::EntryType type, rocksdb::SequenceNumber /*sequence*/,
                              uint64_t /*file_size*/) override {
+    ++entries_;
     if (type == rocksdb::kEntryDelete || type == rocksdb::kEntrySingleDelete) {
+      ++tombstones_;
       ++tombstones_in_half_;
       thick_ = thick_ || tombstones_in_half_ + tombstones_before_ >= kStretchTombstonesMax;
     }
@@ -33,7 +35,7 @@ class TombstoneCollector final : public rocksdb::TablePropertiesCollector {
     return rocksdb::Status::OK();
   }
 
-  bool NeedCompact() const override { return may_mark_ && thick_; }
+  bool NeedCompact() const override { return thick_ && (!if_mostly_dead_ || mostly_dead()); }
 
   rocksdb::Status Finish(rocksdb::UserCollectedProperties* /*properties*/) override {
     return rocksdb::Status::OK();
@@ -42,7 +44,12 @@ class TombstoneCollector final : public rocksdb::TablePropertiesCollector {
   const char* Name() const override { return "holdfast.tombstones"; }
 
  private:
-  const bool may_mark_;
+  // A queue that is kept as long as it is has as many of both.
+  bool mostly_dead() const { return tombstones_ > entries_ / 3 * 2; }
+
+  const bool if_mostly_dead_;
+  uint64_t entries_ = 0;
+  uint64_t tombstones_ = 0;
   uint32_t entries_in_half_ = 0;
   uint32_t tombstones_in_half_ = 0;
   uint32_t tombstones_before_ = 0;
@@ -56,7 +63,7 @@ class TombstoneCollectorFactory final : public rocksdb::TablePropertiesCollector
   rocksdb::TablePropertiesCollector* CreateTablePropertiesCollector(
       rocksdb::TablePropertiesCollectorFactory::Context context) override {
     const bool from_memory = context.level_at_creation == 0;
-    return new TombstoneCollector{front_ == FrontOfQueue::is_searched || !from_memory};
+    return new TombstoneCollector{front_ == FrontOfQueue::is_known && from_memory};
   }
   const char* Name() const override { return "holdfast.tombstones"; }
 

@@ -3,11 +3,12 @@
 // A queue is read from its front, and every read walks over the tombstones there.
 // RocksDB 7.8's own collector for this does not count SingleDelete; ours does.
 //
-// Rule    Where the front is known, files that come from memory are not marked.
-// Reason  Reads begin behind the tombstones then. Each such file goes from the oldest row to
-//         the newest, and compacting it alone rewrites the whole level below. Together with
-//         the next ones it goes down anyway; there the files are short, and marked ones take
-//         the dead rows with them.
+// Rule    Where the front is known, a file that comes from memory is marked only if it is
+//         mostly tombstones.
+// Reason  Reads begin behind the tombstones then. A file with news goes from the oldest row
+//         to the newest, and compacting it alone rewrites the whole level below; it goes
+//         down with the next ones anyway. One without news is of a queue that is worked
+//         off: nothing may follow it, and a full disk waits for what it frees.
 #pragma once
 
 #include <cstdint>
