@@ -189,7 +189,7 @@ void Engine::perform(core::Effect&& effect) {
             ask(
                 [this, load, lane] {
                   return storage::load_fresh_page(store_, load.function, lane, load.from,
-                                                  load.rows_max, load.payload_bytes_max);
+                                                  load.rows_max, load.bytes_max);
                 },
                 [this, load](storage::FreshPage page) {
                   absorb(core_.fresh_page_loaded(load.function, std::move(page), moment()));

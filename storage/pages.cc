@@ -14,6 +14,12 @@ namespace holdfast::storage {
 
 namespace {
 
+Result<EventRecord> without_payload(const EventId& id, std::string_view bytes) {
+  Result<EventEnvelope> envelope = decode_event_envelope(id, bytes);
+  if (!envelope) return envelope.error();
+  return std::move(envelope->event);
+}
+
 // Empty if the box is new. The format's own row never changes its shape, so every
 // version can read every later one's.
 Result<std::optional<uint64_t>> load_format(const Store& store) {
@@ -103,10 +109,10 @@ Result<Recovered> load_recovered(const Store& store) {
 }
 
 Result<FreshPage> load_fresh_page(const Store& store, FunctionId function, Lane lane, Seq from,
-                                  size_t rows_max, uint64_t payload_bytes_max) {
+                                  size_t rows_max, uint64_t bytes_max) {
   FreshPage page;
   page.last = true;
-  uint64_t payload_bytes = 0;
+  uint64_t bytes = 0;
   size_t looked_at = 0;
   const ScanRange range = rows_with_prefix(Family::events, lane_prefix(function, lane),
                                            event_key({function, lane, from}));
@@ -114,25 +120,21 @@ Result<FreshPage> load_fresh_page(const Store& store, FunctionId function, Lane 
       scan_rows(store, range, [&](std::string_view key, std::string_view value) -> Result<bool> {
         const std::optional<EventId> id = parse_event_key(key);
         if (!id) return not_a_key();
-        const Result<EventEnvelope> envelope = decode_event_envelope(*id, value);
-        if (!envelope) return envelope.error();
-        const bool delayed = envelope->event.delayed;
-        const bool large = envelope->payload_bytes > payload_bytes_max / kSmallPayloadsPerPageMin;
+        const bool large = value.size() > bytes_max / kSmallEventsPerPageMin;
+        Result<EventRecord> event = large ? without_payload(*id, value) : decode_event(*id, value);
+        if (!event) return event.error();
         const bool full =
-            page.rows.size() == rows_max ||
-            (!large && payload_bytes + envelope->payload_bytes > payload_bytes_max);
-        if (looked_at == kFreshRowsLookedAtMax || (!delayed && full)) {
+            page.rows.size() == rows_max || (!large && bytes + value.size() > bytes_max);
+        if (looked_at == kFreshRowsLookedAtMax || (!event->delayed && full)) {
           page.last = false;
           return false;
         }
         looked_at += 1;
         page.reached = id->seq;
-        if (delayed) return true;
-        FreshRow row{id->seq, envelope->event.age_from, envelope->event.accepted_wall, nullptr};
+        if (event->delayed) return true;
+        FreshRow row{id->seq, event->age_from, event->accepted_wall, nullptr};
         if (!large) {
-          payload_bytes += envelope->payload_bytes;
-          Result<EventRecord> event = decode_event(*id, value);
-          if (!event) return event.error();
+          bytes += value.size();
           row.event = std::make_shared<const EventRecord>(std::move(*event));
         }
         page.rows.push_back(std::move(row));

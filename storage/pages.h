@@ -31,7 +31,7 @@ struct FreshRow {
   Seq seq;
   LitPoint age_from;
   WallTime accepted_wall;
-  EventPtr event;  // empty if its payload is a large one
+  EventPtr event;  // empty if it is a large one
 };
 struct FreshPage {
   std::vector<FreshRow> rows;  // rising
@@ -41,14 +41,14 @@ struct FreshPage {
 // Delayed ones that a page passes over cost a look each: after so many rows it ends, and
 // may be short, or empty, without being the last.
 inline constexpr size_t kFreshRowsLookedAtMax = 4096;
-// A payload above this part of a page's bytes is large: its event comes without it, and is
-// read again when it starts. Small ones end the page when its bytes are full. (To read each
-// of them again costs more than the page, and a start that waits for it.)
-inline constexpr uint64_t kSmallPayloadsPerPageMin = 8;
+// An event whose row is above this part of a page's bytes is large: it is left out, and read
+// when it starts. Small ones end the page when its bytes are full. (To read each of them
+// again costs more than the page, and a start that waits for it.)
+inline constexpr uint64_t kSmallEventsPerPageMin = 8;
 // Fresh events of the function with seq >= from: its `events` rows that were not
 // put delayed. (The caller knows that no started one is at or above `from`.)
 Result<FreshPage> load_fresh_page(const Store& store, FunctionId function, Lane lane, Seq from,
-                                  size_t rows_max, uint64_t payload_bytes_max);
+                                  size_t rows_max, uint64_t bytes_max);
 
 struct DueRow {
   WaitingKey key;

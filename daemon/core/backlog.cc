@@ -129,7 +129,7 @@ void Backlog::want_pages(Step& step, Function& function) {
     if (after && broken(Mutant::page_boundary_skipped)) from = from.next();
     if (after && broken(Mutant::page_row_doubled)) from = *after;
     step.effects.push_back(LoadFreshPage{function.id, from, function.fresh.page_rows_max(),
-                                         kPagePayloadBytesMax});
+                                         kPageBytesMax});
   }
   if (function.due.wants_page()) {
     LoadDuePage load{function.id, std::nullopt, function.due.page_rows_max()};

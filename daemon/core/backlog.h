@@ -34,7 +34,7 @@ inline constexpr size_t kWindowEntriesMax = 1024;
 inline constexpr size_t kWindowEntriesMin = 8;
 // Payloads kept in memory with waiting events, in all. Beyond it they are read again.
 inline constexpr uint64_t kWindowPayloadBytesMax = 4u << 20;
-inline constexpr uint64_t kPagePayloadBytesMax = 256u << 10;
+inline constexpr uint64_t kPageBytesMax = 256u << 10;
 
 struct DueKey {
   TimePoint due_at;

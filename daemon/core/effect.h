@@ -140,7 +140,7 @@ struct LoadFreshPage {
   FunctionId function;
   Seq from;
   size_t rows_max;
-  uint64_t payload_bytes_max;
+  uint64_t bytes_max;
 };
 struct LoadDuePage {
   FunctionId function;

@@ -51,6 +51,10 @@ class Pages : public testing::Test {
     commit(PutDeadLetter{{function, Seq{seq}, Generation{1}}, record});
   }
 
+  uint64_t row_bytes(uint64_t seq) {
+    return (*store_.get(Family::events, event_key({kFunction, kLane, Seq{seq}})))->size();
+  }
+
   FreshPage fresh(uint64_t from, size_t rows_max, uint64_t bytes_max = UINT64_MAX) {
     return *load_fresh_page(store_, kFunction, kLane, Seq{from}, rows_max, bytes_max);
   }
@@ -200,22 +204,22 @@ TEST_F(Pages, AFreshPageEndsAfterSoManyDelayedOnesAndSaysHowFarItCame) {
   EXPECT_EQ(seqs(fresh(page.reached.value + 1, 10)), Numbers{kFreshRowsLookedAtMax + 1});
 }
 
-TEST_F(Pages, AFreshPageEndsWhenTheNextSmallPayloadDoesNotFit) {
-  for (uint64_t seq = 1; seq <= 10; ++seq) put_event(seq, 10);
-  const FreshPage page = fresh(0, 20, 10 * kSmallPayloadsPerPageMin);
+TEST_F(Pages, AFreshPageEndsWhenTheNextSmallEventDoesNotFit) {
+  for (uint64_t seq = 1; seq <= 10; ++seq) put_event(seq, 1000);
+  const FreshPage page = fresh(0, 20, row_bytes(1) * kSmallEventsPerPageMin);
   ASSERT_EQ(seqs(page), (Numbers{1, 2, 3, 4, 5, 6, 7, 8}));
   for (const FreshRow& row : page.rows) EXPECT_NE(row.event, nullptr) << row.seq.value;
   EXPECT_FALSE(page.last);
   EXPECT_EQ(page.reached, Seq{8});
-  EXPECT_TRUE(fresh(0, 20, 100).last);
+  EXPECT_TRUE(fresh(0, 20, row_bytes(1) * 10).last);
 }
 
-TEST_F(Pages, ALargePayloadIsLeftOutOfAPageAndTakesNoneOfItsRoom) {
-  put_event(1, 10);
-  put_event(2, 11);
-  put_event(3, 1000);
-  put_event(4, 10);
-  const FreshPage page = fresh(0, 20, 10 * kSmallPayloadsPerPageMin);
+TEST_F(Pages, ALargeEventIsLeftOutOfAPageAndTakesNoneOfItsRoom) {
+  put_event(1, 1000);
+  put_event(2, 1001);
+  put_event(3, 100'000);
+  put_event(4, 1000);
+  const FreshPage page = fresh(0, 20, row_bytes(1) * kSmallEventsPerPageMin);
   ASSERT_EQ(seqs(page), (Numbers{1, 2, 3, 4}));
   EXPECT_NE(page.rows[0].event, nullptr);
   EXPECT_EQ(page.rows[1].event, nullptr);

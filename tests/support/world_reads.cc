@@ -66,7 +66,7 @@ std::function<void()> World::perform(const Read& read) {
       match{
           [&](const core::LoadFreshPage& load) -> std::function<void()> {
             FreshPage page = read_ok(load_fresh_page(*store_, load.function, lane, load.from,
-                                                     load.rows_max, load.payload_bytes_max));
+                                                     load.rows_max, load.bytes_max));
             return [this, load, page] {
               take(core().fresh_page_loaded(load.function, page, moment_));
             };
