@@ -153,8 +153,8 @@ Result<HandlerStart> HandlerStart::begin(Start start, std::vector<Fd> stdio) {
 
   static_assert(sizeof block.shared == sizeof(pid_t) && std::atomic<pid_t>::is_always_lock_free);
   begun.pid_ = ::__clone(Block::run, block.stack.data() + block.stack.size(),
-                       CLONE_VM | CLONE_CHILD_CLEARTID | kWaitForExec | SIGCHLD, &block, nullptr,
-                       nullptr, &block.shared);
+                         CLONE_VM | CLONE_CHILD_CLEARTID | kWaitForExec | SIGCHLD, &block, nullptr,
+                         nullptr, &block.shared);
   if (begun.pid_ < 0) {
     const int error = errno;
     block.shared = 0;
@@ -172,6 +172,8 @@ HandlerStart::HandlerStart(HandlerStart&&) noexcept = default;
 HandlerStart::~HandlerStart() {
   if (block_ != nullptr && !over()) static_cast<void>(block_.release());
 }
+
+void HandlerStart::child_died() { block_->shared.store(0, std::memory_order_release); }
 
 bool HandlerStart::over() const { return block_->shared.load(std::memory_order_acquire) == 0; }
 

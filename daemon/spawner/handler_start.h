@@ -47,6 +47,10 @@ class HandlerStart {
   // The child has made the exec, or is dead. Nothing tells when: look again.
   bool over() const;
 
+  // It was seen dead, so it is over: some kernels leave out the word of that when a child
+  // dumps its core.
+  void child_died();
+
   // Once it is over: why the program does not run. Empty if it does, and if the child was
   // killed before it could.
   std::string failure() const;

@@ -86,7 +86,10 @@ void HandlerTable::reap(std::vector<ToDaemon>& reports) {
     if (const auto first = first_processes_.find(pid); first != first_processes_.end()) {
       const uint64_t handle = first->second;
       ::kill(-pid, SIGKILL);
-      if (starting_.contains(handle)) note_exec(handle, reports);
+      if (starting_.contains(handle)) {
+        handlers_.at(handle).start->child_died();
+        note_exec(handle, reports);
+      }
       Handler& handler = handlers_.at(handle);
       handler.by_signal = info.si_code != CLD_EXITED;
       handler.code = info.si_status;
