@@ -62,6 +62,7 @@ void Session::take_requests() {
                next);
   }
   taking_ = false;
+  reader_.let_go();
   read_or_rest();
   count_memory();
 }

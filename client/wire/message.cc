@@ -234,7 +234,7 @@ Outcome next_message(FrameBuffer& buffer, const ScanLimits& limits, std::optiona
 }  // namespace
 
 std::variant<NeedMore, Request, Fault> RequestReader::next() {
-  containers_.clear();
+  let_go();
   return next_message<std::variant<NeedMore, Request, Fault>>(
       buffer_, kRequestLimits, fault_,
       [this](std::string_view frame) { return decode_request(frame, containers_); });

@@ -20,9 +20,10 @@
 // A client does the opposite with encode_request() and ReplyReader. Pushes are
 // written with PushWriter; a worker reads them with WorkerReader, between replies.
 //
-// Ownership  A Request points into its reader, and is good until that is asked or fed
-//            again; Reply and Push own what they hold. The daemon copies once what it keeps,
-//            and its requests are many; a client waits for one reply at a time.
+// Ownership  A Request points into its reader, and is good until that is asked, fed or
+//            told to let_go(); Reply and Push own what they hold. The daemon copies once
+//            what it keeps, and its requests are many; a client waits for one reply at a
+//            time.
 // Threads    One at a time per object.
 // Failure    A Fault; after it the reader gives the same Fault for ever. No
 //            exception of msgpack leaves this folder.
@@ -76,6 +77,11 @@ class RequestReader {
     if (!fault_) buffer_.feed(bytes);
   }
   std::variant<NeedMore, Request, Fault> next();
+
+  // Keeps kContainersBytes of what the last request had, however large it was. next() does
+  // so, too; this is for who does not ask again soon.
+  void let_go() { containers_.clear(); }
+
   size_t buffered_bytes() const { return buffer_.rest_bytes(); }
 
  private:
