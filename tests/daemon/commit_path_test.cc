@@ -13,7 +13,7 @@
 #include "daemon/reader.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
-#include "storage/memory_store.h"
+#include "tests/daemon/test_store.h"
 
 namespace holdfast::daemon {
 namespace {
@@ -55,26 +55,6 @@ TEST(EffectGate, HoldsWhatIsProducedWhileItOpens) {
   EXPECT_EQ(tickets, (std::vector<uint64_t>{1}));
   EXPECT_FALSE(gate.empty());
 }
-
-// Rows in memory; how a commit goes is for the test to say.
-class TestStore : public storage::Store {
- public:
-  Result<> commit(std::span<const storage::Write> writes) override { return rows.commit(writes); }
-  Result<std::optional<std::string>> get(storage::Family family,
-                                         std::string_view key) const override {
-    return rows.get(family, key);
-  }
-  storage::CachedValue get_cached(storage::Family family, std::string_view key) const override {
-    return rows.get_cached(family, key);
-  }
-  Result<> scan(const storage::ScanRange& range, const storage::ScanVisitor& visit) const override {
-    return rows.scan(range, visit);
-  }
-  Result<> drop_below(storage::Family family, std::string_view key) override {
-    return rows.drop_below(family, key);
-  }
-  storage::MemoryStore rows;
-};
 
 // Lets a test decide when a commit returns, and how.
 class SlowStore final : public TestStore {
@@ -223,18 +203,6 @@ TEST(Committer, TakesNothingAfterAFailure) {
 
 // --- on the loop's thread ------------------------------------------------------
 
-// Remembers who wrote, and takes its time if it is told to.
-class WatchedStore final : public TestStore {
- public:
-  Result<> commit(std::span<const storage::Write> writes) override {
-    writer = std::this_thread::get_id();
-    if (is_slow) std::this_thread::sleep_for(kQuickCommit);
-    return rows.commit(writes);
-  }
-  std::thread::id writer;
-  bool is_slow = false;
-};
-
 void add_and_wait(Committer& committer, uint64_t step) {
   add(committer, step);
   while (committer.busy()) {
@@ -251,9 +219,12 @@ void make_quick(Committer& committer) {
   ASSERT_TRUE(committer.quick());
 }
 
-TEST(CommitterHere, IsQuickAfterQuickCommitsInARowUntilASlowOne) {
+struct CommitterHere : testing::Test {
   WatchedStore store;
   Committer committer{store, [] {}};
+};
+
+TEST_F(CommitterHere, IsQuickAfterQuickCommitsInARowUntilASlowOne) {
   for (uint64_t step = 1; step < kQuickInARow; ++step) {
     add_and_wait(committer, step);
     EXPECT_FALSE(committer.quick());
@@ -267,25 +238,19 @@ TEST(CommitterHere, IsQuickAfterQuickCommitsInARowUntilASlowOne) {
   EXPECT_FALSE(committer.quick());
 }
 
-TEST(CommitterHere, IsNotQuickWhileSomethingIsUnderWay) {
-  WatchedStore store;
-  Committer committer{store, [] {}};
+TEST_F(CommitterHere, IsNotQuickWhileSomethingIsUnderWay) {
   make_quick(committer);
   add(committer, 20'000);
   EXPECT_FALSE(committer.quick());
 }
 
-TEST(CommitterHere, IsNotQuickWhileCommitsLinger) {
-  WatchedStore store;
-  Committer committer{store, [] {}};
+TEST_F(CommitterHere, IsNotQuickWhileCommitsLinger) {
   make_quick(committer);
   committer.set_linger(std::chrono::milliseconds{1});
   EXPECT_FALSE(committer.quick());
 }
 
-TEST(CommitterHere, WritesOnTheCallersThreadBeforeItReturns) {
-  WatchedStore store;
-  Committer committer{store, [] {}};
+TEST_F(CommitterHere, WritesOnTheCallersThreadBeforeItReturns) {
   make_quick(committer);
   EXPECT_NE(store.writer, std::this_thread::get_id());
   const Committed done = committer.commit_here(Commit{StepSeq{20'000}, one_queue(), {}, {}});
