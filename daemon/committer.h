@@ -76,7 +76,7 @@ class Committer {
   void add(Add&& add);
 
   // Nothing is under way or may linger, and the last kQuickInARow commits took less than
-  // kQuickCommit each: then at most one sync blocks the loop for longer.
+  // kQuickCommit each: then at most one commit blocks the loop for longer.
   bool quick() const {
     return !busy_ && linger_ == Duration::zero() && quick_in_a_row_ >= kQuickInARow;
   }
