@@ -41,6 +41,17 @@ class FailureListener final : public rocksdb::EventListener {
   std::shared_ptr<FirstFailure> failure_;
 };
 
+// The threads of flushes and compactions are RocksDB's; this is where we meet them.
+class CountersListener final : public rocksdb::EventListener {
+ public:
+  void OnFlushBegin(rocksdb::DB* /*db*/, const rocksdb::FlushJobInfo& /*job*/) override {
+    stop_counting();
+  }
+  void OnCompactionBegin(rocksdb::DB* /*db*/, const rocksdb::CompactionJobInfo& /*job*/) override {
+    stop_counting();
+  }
+};
+
 // RocksDB's own log file is not made: once it cannot be written (a full disk), the next
 // line trips an assertion of 7.8 and ends the process. Its warnings go to the caller.
 class WarningLogger final : public rocksdb::Logger {
@@ -192,6 +203,7 @@ Result<> open_rocksdb(const OpenOptions& options, Database& database) {
   }
   rocksdb::DBOptions db_options = database_options(database.parts, *database.env);
   db_options.listeners.push_back(std::make_shared<FailureListener>(database.failure));
+  db_options.listeners.push_back(std::make_shared<CountersListener>());
   db_options.info_log = std::make_shared<WarningLogger>(options.on_warning);
 
   std::vector<rocksdb::ColumnFamilyHandle*> handles;

@@ -2,6 +2,7 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/perf_level.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -27,8 +28,44 @@ constexpr int kCacheShardBits = 2;  // few threads read; more shards split a sma
 // Bounds the replay at start, and makes quiet families flush, which would pin old logs.
 constexpr uint64_t kWalBytesMax = 24 * kMiB;
 
-// function:be32 lane:be8, the part of an `events` key that a burst shares.
-constexpr size_t kEventsHintBytes = 5;
+// Where a family's inserts follow one another: its keys share so many bytes with the one
+// before, which a memtable's hint then finds. A whole key is a row that is written again
+// and again.
+constexpr size_t kFunctionAndLaneBytes = 5;
+constexpr size_t kNumberBytes = 4;
+constexpr size_t kNoBytes = 0;
+constexpr size_t kWholeKey = SIZE_MAX;
+
+std::optional<size_t> hint_bytes(Family family) {
+  switch (family) {
+    case Family::meta:
+      return kWholeKey;
+    case Family::events:
+    case Family::waiting:
+    case Family::due:
+      return kFunctionAndLaneBytes;
+    case Family::dead_letters:
+    case Family::destinations:
+      return kNumberBytes;
+    case Family::running:
+    case Family::attempts:
+    case Family::history:
+    case Family::endings:
+      return kNoBytes;
+    case Family::idempotency:
+      return std::nullopt;  // hashes
+  }
+  return std::nullopt;
+}
+
+// A search begins where the last insert of the same prefix was, and not at the top. What
+// is put at one end and deleted at the other would otherwise search for each row anew, and
+// a later version of a row, since it stands before the earlier one.
+void set_insert_hint(rocksdb::ColumnFamilyOptions& options, std::optional<size_t> bytes) {
+  if (!bytes) return;
+  options.memtable_insert_with_hint_prefix_extractor.reset(
+      *bytes == kWholeKey ? rocksdb::NewNoopTransform() : rocksdb::NewFixedPrefixTransform(*bytes));
+}
 
 // What differs from family to family.
 struct FamilyShape {
@@ -38,6 +75,7 @@ struct FamilyShape {
   std::optional<FrontOfQueue> queue;  // rows die by key: look out for thick tombstones
   bool lookups_miss;  // point lookups of absent keys are common: a filter pays
   bool scans_cached;  // what a scan reads is read again soon
+  bool compressed = true;
 };
 
 FamilyShape shape_of(Family family) {
@@ -62,7 +100,8 @@ FamilyShape shape_of(Family family) {
     case Family::attempts:
       return {1 * kMiB, large_block, 8 * kMiB, searched, false, false};
     case Family::idempotency:
-      return {4 * kMiB, small_block, 8 * kMiB, {}, true, false};
+      // Two hashes and a key: LZ4 finds nothing, and its search costs more than the rest.
+      return {4 * kMiB, small_block, 8 * kMiB, {}, true, false, false};
     case Family::history:
       return {4 * kMiB, large_block, 8 * kMiB, {}, false, false};
     case Family::dead_letters:
@@ -148,7 +187,7 @@ rocksdb::BlockBasedTableOptions table_options(const SharedParts& parts, const Fa
 
 void set_compaction_options(rocksdb::ColumnFamilyOptions& options, const FamilyShape& shape) {
   // The same compression on all levels, so that sorted tables are moved, not rewritten.
-  options.compression = rocksdb::kLZ4Compression;
+  options.compression = shape.compressed ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
   options.bottommost_compression = rocksdb::kDisableCompressionOption;
   options.level_compaction_dynamic_level_bytes = true;
   options.target_file_size_base = shape.table_bytes;
@@ -202,11 +241,7 @@ rocksdb::DBOptions database_options(const SharedParts& parts, rocksdb::Env& env)
 
 rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family family) {
   rocksdb::ColumnFamilyOptions options = options_of_shape(parts, shape_of(family));
-  if (family == Family::events) {
-    // Events of a function arrive in order: the insert starts where the last one was.
-    options.memtable_insert_with_hint_prefix_extractor.reset(
-        rocksdb::NewFixedPrefixTransform(kEventsHintBytes));
-  }
+  set_insert_hint(options, hint_bytes(family));
   if (family == Family::idempotency) {
     // Nearly every submit asks for a key that is not there: answer without a search.
     options.memtable_prefix_bloom_size_ratio = 0.02;
@@ -223,8 +258,13 @@ rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family fam
 }
 
 rocksdb::ColumnFamilyOptions default_family_options(const SharedParts& parts) {
-  return options_of_shape(parts, {1 * kMiB, 4 * kKiB, 8 * kMiB, {}, false, false});
+  rocksdb::ColumnFamilyOptions options =
+      options_of_shape(parts, {1 * kMiB, 4 * kKiB, 8 * kMiB, {}, false, false});
+  set_insert_hint(options, kWholeKey);
+  return options;
 }
+
+void stop_counting() { rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable); }
 
 rocksdb::WriteOptions commit_options() {
   rocksdb::WriteOptions options;

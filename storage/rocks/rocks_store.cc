@@ -41,6 +41,13 @@ rocksdb::Status add(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* fam
   return rocksdb::Status::NotSupported();
 }
 
+// By family and key; writes of one key stay in the order they came.
+bool comes_before(const Write* one, const Write* other) {
+  if (one->family != other->family) return one->family < other->family;
+  const int keys = one->key.compare(other->key);
+  return keys != 0 ? keys < 0 : one < other;
+}
+
 rocksdb::Slice slice(std::string_view bytes) { return rocksdb::Slice{bytes.data(), bytes.size()}; }
 
 }  // namespace
@@ -73,10 +80,16 @@ Result<> RocksStore::commit(std::span<const Write> writes) {
 Result<> RocksStore::write_synced(std::span<const Write> writes) {
   Database& database = *database_;
   const auto started = std::chrono::steady_clock::now();
+  stop_counting();
+  // In the order of the keys an insert into the memtable begins where the last one was.
+  std::vector<const Write*>& ordered = database.ordered;
+  ordered.clear();
+  for (const Write& write : writes) ordered.push_back(&write);
+  std::ranges::sort(ordered, comes_before);
   database.batch.Clear();
-  for (const Write& write : writes) {
-    CHECK(allowed(write));
-    const rocksdb::Status added = add(database.batch, database.handle(write.family), write);
+  for (const Write* write : ordered) {
+    CHECK(allowed(*write));
+    const rocksdb::Status added = add(database.batch, database.handle(write->family), *write);
     if (!added.ok()) return to_error(added, "cannot build a batch");
   }
   const rocksdb::Status marked = database.batch.Put(database.default_family, kCommitRow, "");
@@ -97,6 +110,7 @@ Result<> RocksStore::write_synced(std::span<const Write> writes) {
 }
 
 Result<std::optional<std::string>> RocksStore::get(Family family, std::string_view key) const {
+  stop_counting();
   std::string value;
   const rocksdb::Status status =
       database_->db->Get(get_options(), database_->handle(family), slice(key), &value);
@@ -107,6 +121,7 @@ Result<std::optional<std::string>> RocksStore::get(Family family, std::string_vi
 }
 
 CachedValue RocksStore::get_cached(Family family, std::string_view key) const {
+  stop_counting();
   std::string value;
   const rocksdb::Status status =
       database_->db->Get(cached_get_options(), database_->handle(family), slice(key), &value);
@@ -120,6 +135,7 @@ CachedValue RocksStore::get_cached(Family family, std::string_view key) const {
 }
 
 Result<> RocksStore::scan(const ScanRange& range, const ScanVisitor& visit) const {
+  stop_counting();
   const CutOff cut_off = database_->cut_off();
   std::string from = range.from;
   // What the cut-off hides may be many rows: begin behind them.

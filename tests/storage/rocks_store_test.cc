@@ -48,6 +48,25 @@ TEST_F(Rocks, makes_a_database_and_keeps_every_family_across_a_restart) {
   }
 }
 
+// Rows are sorted on their way into the batch.
+TEST_F(Rocks, writes_of_one_key_count_in_the_order_they_came) {
+  open();
+  std::vector<Write> writes{put(Family::meta, "b", "first"), put(Family::running, "x", "1")};
+  for (const char* value : {"second", "third", "last"}) {
+    writes.push_back(put(Family::meta, "a", value));
+    writes.push_back(put(Family::meta, "b", value));
+  }
+  writes.push_back(single_delete(Family::running, "x"));
+  writes.push_back(put(Family::meta, "c", "kept"));
+  writes.push_back(erase(Family::meta, "c"));
+  ASSERT_TRUE(commit(*store_, writes));
+  reopen();
+  EXPECT_EQ(value_of(*store_, Family::meta, "a"), "last");
+  EXPECT_EQ(value_of(*store_, Family::meta, "b"), "last");
+  EXPECT_EQ(value_of(*store_, Family::meta, "c"), "(none)");
+  EXPECT_EQ(value_of(*store_, Family::running, "x"), "(none)");
+}
+
 TEST_F(Rocks, keeps_any_bytes_in_keys_and_values) {
   open();
   const std::string key{"\0\xff\0", 3};
