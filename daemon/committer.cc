@@ -1,12 +1,10 @@
 #include "daemon/committer.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "storage/base/check.h"
 #include "storage/base/crash_point.h"
-#include "storage/codec.h"
 #include "storage/keys.h"
 
 namespace holdfast::daemon {
@@ -68,7 +66,7 @@ Result<> Committer::timed_write(const Commit& commit) {
   const auto began = std::chrono::steady_clock::now();
   Result<> outcome = write(commit);
   const bool quick = std::chrono::steady_clock::now() - began < kQuickCommit;
-  quick_in_a_row_ = quick ? std::min(quick_in_a_row_ + 1, kQuickInARow) : 0;
+  quick_in_a_row_ = quick ? std::min(quick_in_a_row_.load() + 1, kQuickInARow) : 0;
   return outcome;
 }
 
@@ -81,10 +79,11 @@ void Committer::linger(std::unique_lock<std::mutex>& lock) {
 }
 
 Result<> Committer::write(const Commit& commit) {
-  std::vector<storage::Write> writes = storage::encode(commit.batch);
-  std::ranges::move(storage::encode(commit.counters), std::back_inserter(writes));
+  writes_.clear();
+  writes_.add(commit.batch);
+  writes_.add(commit.counters);
   crash_point("before_wal_sync");
-  if (Result<> written = store_.commit(writes); !written) return written;
+  if (Result<> written = store_.commit(writes_.all()); !written) return written;
   crash_point("after_wal_sync");
   if (!commit.history_cutoff) return ok();
   const Result<> dropped = store_.drop_below(storage::Family::history,

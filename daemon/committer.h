@@ -14,11 +14,9 @@
 // Reason  Then at most the last batch of the log can be torn, and what follows a bad
 //         spot tells damage from a tear (storage/rocks/wal_audit.h).
 //
-// Rule    A step that comes alone may be written on the loop's thread, as long as commits
-//         are quick().
-// Reason  Waking two threads takes half as long as a sync on a fast disk, and nobody is
-//         there to use the loop meanwhile. On a slow disk the thread costs nothing, and
-//         the loop stays free.
+// Rule    A commit may be written on the loop's thread, as long as commits are quick();
+//         engine.h says which. On a slow disk the thread costs nothing, and the loop
+//         stays free.
 //
 // Rule    A commit does not begin before it has gathered for the time set_linger() says,
 //         from the first that was added to it on; more that is added does not put it off.
@@ -30,6 +28,7 @@
 // Threads    its own; all calls come from the loop.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -41,6 +40,7 @@
 #include "storage/base/result.h"
 #include "storage/base/time.h"
 #include "storage/batch.h"
+#include "storage/batch_writes.h"
 #include "storage/store.h"
 
 namespace holdfast::daemon {
@@ -77,8 +77,9 @@ class Committer {
 
   // Nothing is under way or may linger, and the last kQuickInARow commits took less than
   // kQuickCommit each: then at most one commit blocks the loop for longer.
-  bool quick() const {
-    return !busy_ && linger_ == Duration::zero() && quick_in_a_row_ >= kQuickInARow;
+  bool quick() const { return !busy_ && quick_lately(); }
+  bool quick_lately() const {
+    return linger_ == Duration::zero() && quick_in_a_row_ >= kQuickInARow;
   }
 
   // Writes it before it returns. Only while quick().
@@ -105,7 +106,8 @@ class Committer {
   storage::Store& store_;
   const std::function<void()> wake_;
   bool busy_ = false;            // the loop's
-  uint32_t quick_in_a_row_ = 0;  // whoever writes counts; the loop reads it when nobody does
+  std::atomic<uint32_t> quick_in_a_row_{0};  // whoever writes counts
+  storage::BatchWrites writes_;  // of whoever writes
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -22,11 +22,8 @@ uint64_t encoded_bytes(const Record& record) {
 }
 
 template <class Record>
-std::string encoded(const Record& record) {
-  std::string bytes;
-  bytes.reserve(encoded_bytes(record));
-  Writer{&bytes}.record(kRecordVersion, record);
-  return bytes;
+void append(std::string& out, const Record& record) {
+  Writer{&out}.record(kRecordVersion, record);
 }
 
 // Fills the record, and answers the size of its body.
@@ -61,19 +58,19 @@ Error corrupt(const char* what) { return Error{Errc::corrupt, what}; }
 
 }  // namespace
 
-std::string encode(const EventRecord& record) { return encoded(record); }
-std::string encode(const WaitingRecord& record) { return encoded(record); }
-std::string encode(const RunningRecord& record) { return encoded(record); }
-std::string encode(const AttemptRecord& record) { return encoded(record); }
-std::string encode(const IdempotencyRecord& record) { return encoded(record); }
-std::string encode(const HistoryRecord& record) { return encoded(record); }
-std::string encode(const DeadLetterRecord& record) { return encoded(record); }
-std::string encode(const MessageRecord& record) { return encoded(record); }
-std::string encode(const FunctionRecord& record) { return encoded(record); }
-std::string encode(const QueueRecord& record) { return encoded(record); }
-std::string encode(const StateRecord& record) {
+void encode_to(std::string& out, const EventRecord& record) { append(out, record); }
+void encode_to(std::string& out, const WaitingRecord& record) { append(out, record); }
+void encode_to(std::string& out, const RunningRecord& record) { append(out, record); }
+void encode_to(std::string& out, const AttemptRecord& record) { append(out, record); }
+void encode_to(std::string& out, const IdempotencyRecord& record) { append(out, record); }
+void encode_to(std::string& out, const HistoryRecord& record) { append(out, record); }
+void encode_to(std::string& out, const DeadLetterRecord& record) { append(out, record); }
+void encode_to(std::string& out, const MessageRecord& record) { append(out, record); }
+void encode_to(std::string& out, const FunctionRecord& record) { append(out, record); }
+void encode_to(std::string& out, const QueueRecord& record) { append(out, record); }
+void encode_to(std::string& out, const StateRecord& record) {
   CHECK(record.box.value <= kBoxTagMax);
-  return encoded(record);
+  append(out, record);
 }
 
 Result<EventRecord> decode_event(const EventId& id, std::string_view bytes) {

@@ -14,20 +14,28 @@
 
 namespace holdfast::storage {
 
-// All rows that the batch touches, in its order.
+// All rows that the batch touches, in its order. For many, see batch_writes.h.
 std::vector<Write> encode(const Batch& batch);
 
-std::string encode(const EventRecord& record);
-std::string encode(const WaitingRecord& record);
-std::string encode(const RunningRecord& record);
-std::string encode(const AttemptRecord& record);
-std::string encode(const IdempotencyRecord& record);
-std::string encode(const HistoryRecord& record);
-std::string encode(const DeadLetterRecord& record);
-std::string encode(const MessageRecord& record);
-std::string encode(const FunctionRecord& record);
-std::string encode(const QueueRecord& record);
-std::string encode(const StateRecord& record);
+// Appends to `out`.
+void encode_to(std::string& out, const EventRecord& record);
+void encode_to(std::string& out, const WaitingRecord& record);
+void encode_to(std::string& out, const RunningRecord& record);
+void encode_to(std::string& out, const AttemptRecord& record);
+void encode_to(std::string& out, const IdempotencyRecord& record);
+void encode_to(std::string& out, const HistoryRecord& record);
+void encode_to(std::string& out, const DeadLetterRecord& record);
+void encode_to(std::string& out, const MessageRecord& record);
+void encode_to(std::string& out, const FunctionRecord& record);
+void encode_to(std::string& out, const QueueRecord& record);
+void encode_to(std::string& out, const StateRecord& record);
+
+template <class Record>
+std::string encode(const Record& record) {
+  std::string bytes;
+  encode_to(bytes, record);
+  return bytes;
+}
 
 Result<EventRecord> decode_event(const EventId& id, std::string_view bytes);
 Result<WaitingRecord> decode_waiting(std::string_view bytes);

@@ -236,11 +236,15 @@ std::optional<QueueId> parse_queue_key(std::string_view key) {
 }
 
 KeyHash hash_of_key(FunctionId function, std::string_view key) {
-  std::string scoped;
-  scoped.reserve(sizeof function.value + key.size());
-  append_be32(scoped, function.value);
-  scoped += key;
-  return hash128(scoped);
+  // On the stack: it is asked for more than once for each submit with a key.
+  CHECK(key.size() <= kIdempotencyKeyBytesMax);
+  std::array<char, sizeof function.value + kIdempotencyKeyBytesMax> scoped;
+  size_t bytes = 0;
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    scoped[bytes++] = static_cast<char>((function.value >> shift) & 0xFF);
+  }
+  std::ranges::copy(key, scoped.data() + bytes);
+  return hash128({scoped.data(), bytes + key.size()});
 }
 
 std::string hash_of_payload(std::string_view payload) {

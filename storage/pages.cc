@@ -200,6 +200,16 @@ Result<std::optional<IdempotencyRecord>> load_key(const Store& store, const KeyH
                                      decode_idempotency);
 }
 
+Result<CachedKey> load_cached_key(const Store& store, const KeyHash& hash) {
+  const CachedValue cached = store.get_cached(Family::idempotency, idempotency_row_key(hash));
+  const auto* bytes = std::get_if<std::optional<std::string>>(&cached);
+  if (bytes == nullptr) return CachedKey{NeedsDisk{}};
+  if (!*bytes) return CachedKey{std::optional<IdempotencyRecord>{}};
+  Result<IdempotencyRecord> record = decode_idempotency(**bytes);
+  if (!record) return record.error();
+  return CachedKey{std::optional{std::move(*record)}};
+}
+
 Result<KeyPage> load_expired_keys(const Store& store, const KeyHash& from, LitPoint now,
                                   size_t rows_max) {
   KeyPage page;

@@ -86,6 +86,9 @@ Result<LoadedEvent> load_event(const Store& store, const EventId& id);
 // --- idempotency -----------------------------------------------------------
 
 Result<std::optional<IdempotencyRecord>> load_key(const Store& store, const KeyHash& hash);
+// The same, if the store can tell without the disk.
+using CachedKey = std::variant<NeedsDisk, std::optional<IdempotencyRecord>>;
+Result<CachedKey> load_cached_key(const Store& store, const KeyHash& hash);
 
 struct KeyRow {
   KeyHash hash;

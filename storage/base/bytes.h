@@ -2,16 +2,21 @@
 // byte order is their numeric order.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace holdfast {
 
+// The last `bytes` of the number, at most 8.
 inline void append_be(std::string& out, uint64_t number, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
-    out.push_back(static_cast<char>((number >> shift) & 0xFF));
+  std::array<char, 8> all;
+  for (size_t n = 0; n < all.size(); ++n) {
+    all[n] = static_cast<char>((number >> (8 * (all.size() - 1 - n))) & 0xFF);
   }
+  const auto count = static_cast<size_t>(bytes);
+  out.append(all.data() + all.size() - count, count);
 }
 inline void append_be8(std::string& out, uint8_t number) { append_be(out, number, 1); }
 inline void append_be32(std::string& out, uint32_t number) { append_be(out, number, 4); }

@@ -324,6 +324,18 @@ TEST_F(Pages, AnEventThatWaitsTwiceIsCorrupt) {
   EXPECT_EQ(load_event(store_, {kFunction, kLane, Seq{1}}).error().code, Errc::corrupt);
 }
 
+// Has nothing in memory.
+class ColdStore final : public Store {
+ public:
+  Result<> commit(std::span<const Write>) override { return ok(); }
+  Result<std::optional<std::string>> get(Family, std::string_view) const override {
+    return std::optional<std::string>{};
+  }
+  CachedValue get_cached(Family, std::string_view) const override { return NeedsDisk{}; }
+  Result<> scan(const ScanRange&, const ScanVisitor&) const override { return ok(); }
+  Result<> drop_below(Family, std::string_view) override { return ok(); }
+};
+
 // --- idempotency -------------------------------------------------------------
 
 KeyHash hash(uint8_t first) {
@@ -337,6 +349,18 @@ TEST_F(Pages, AKeyIsFoundByItsHash) {
   commit(PutIdempotency{hash(1), record});
   EXPECT_EQ(*load_key(store_, hash(1)), record);
   EXPECT_EQ(*load_key(store_, hash(2)), std::nullopt);
+}
+
+TEST_F(Pages, ACachedKeyIsToldWithoutTheDiskOrNotAtAll) {
+  using Known = std::optional<IdempotencyRecord>;
+  const IdempotencyRecord record = full_sample<IdempotencyRecord>();
+  commit(PutIdempotency{hash(1), record});
+  EXPECT_EQ(std::get<Known>(*load_cached_key(store_, hash(1))), record);
+  EXPECT_EQ(std::get<Known>(*load_cached_key(store_, hash(2))), std::nullopt);
+  commit_raw(Family::idempotency, idempotency_row_key(hash(3)), "?");
+  EXPECT_EQ(load_cached_key(store_, hash(3)).error().code, Errc::corrupt);
+  const ColdStore cold;
+  EXPECT_TRUE(std::holds_alternative<NeedsDisk>(*load_cached_key(cold, hash(1))));
 }
 
 TEST_F(Pages, KeysExpireAtTheirTimeAndOnlyAfterTheirEnding) {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/base/bytes.h"
+#include "storage/batch_writes.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
 #include "storage/limits.h"
@@ -161,6 +162,54 @@ TEST(EncodedBatch, PutAndEraseOfEveryKindIsWhatTheStoreAllows) {
   ASSERT_TRUE(store.commit(encode(puts)));
   ASSERT_TRUE(store.commit(encode(erases)));
   for (const FamilyRow& row : kFamilies) EXPECT_EQ(store.row_count(row.family), 0u) << row.name;
+}
+
+Batch batch_of(uint64_t events, size_t payload_bytes) {
+  Batch batch;
+  for (uint64_t n = 1; n <= events; ++n) {
+    auto event = std::make_shared<EventRecord>();
+    event->id = {FunctionId{1}, Lane{0}, Seq{n}};
+    event->payload.assign(payload_bytes, 'x');
+    batch.push(PutEvent{std::move(event)});
+  }
+  return batch;
+}
+
+TEST(BatchWritesTest, AddsOneBatchBehindTheOther) {
+  const Batch first = batch_of(2, 10);
+  const Batch second = batch_of(1, 20);
+  BatchWrites writes;
+  writes.add(first);
+  writes.add(second);
+  std::vector<Write> both = encode(first);
+  for (const Write& write : encode(second)) both.push_back(write);
+  EXPECT_EQ(std::vector<Write>(writes.all().begin(), writes.all().end()), both);
+}
+
+TEST(BatchWritesTest, ShowsNothingOfTheCommitBefore) {
+  BatchWrites writes;
+  writes.add(batch_of(3, 500));
+  writes.clear();
+  EXPECT_TRUE(writes.all().empty());
+  Batch erase;
+  erase.push(EraseEvent{{FunctionId{1}, Lane{0}, Seq{9}}});
+  writes.add(erase);
+  EXPECT_EQ(std::vector<Write>(writes.all().begin(), writes.all().end()), encode(erase));
+}
+
+TEST(BatchWritesTest, KeepsMemoryUpToItsBounds) {
+  BatchWrites writes;
+  writes.add(batch_of(kWritesKept + 100, kWriteBytesKept / 2));
+  const char* memory = writes.all()[5].value.data();
+  writes.clear();
+  writes.add(batch_of(kWritesKept, kWriteBytesKept / 2));
+  EXPECT_EQ(writes.all()[5].value.data(), memory);
+
+  writes.clear();
+  writes.add(batch_of(10, 100 * kWriteBytesKept));
+  writes.clear();
+  writes.add(batch_of(10, 10));
+  for (const Write& write : writes.all()) EXPECT_LE(write.value.capacity(), kWriteBytesKept);
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
-#include <iterator>
+#include "storage/batch_writes.h"
+
+#include <utility>
 
 #include "storage/base/bytes.h"
 #include "storage/base/check.h"
@@ -9,33 +11,24 @@
 
 namespace holdfast::storage {
 
-namespace {
-
-std::string big_endian(uint64_t number) {
-  std::string bytes;
-  append_be64(bytes, number);
-  return bytes;
-}
-
 // Each overload writes the rows of one mutation. How a row goes follows from the
 // life of its family; see families.h.
-class RowWriter {
+class BatchWrites::RowWriter {
  public:
-  explicit RowWriter(std::vector<Write>& rows) : rows_(rows) {}
+  explicit RowWriter(BatchWrites& writes) : writes_(writes) {}
 
   void operator()(const PutEvent& put_event) {
     CHECK(put_event.event != nullptr);
-    put(Family::events, event_key(put_event.event->id), encode(*put_event.event));
+    put(Family::events, event_key(put_event.event->id), *put_event.event);
   }
   void operator()(const EraseEvent& erase) { remove(Family::events, event_key(erase.id)); }
 
   void operator()(const PutWaiting& put_waiting) {
     const WaitingKey& key = put_waiting.key;
     CHECK(put_waiting.record.due_at == key.due_at);
-    put(Family::waiting, waiting_key(key.event, key.generation), encode(put_waiting.record));
-    std::string age_from;
-    append_be64(age_from, static_cast<uint64_t>(to_ms(put_waiting.record.spent.age_from)));
-    put(Family::due, due_key(key), std::move(age_from));
+    put(Family::waiting, waiting_key(key.event, key.generation), put_waiting.record);
+    put_number(Family::due, due_key(key),
+               static_cast<uint64_t>(to_ms(put_waiting.record.spent.age_from)));
   }
   void operator()(const EraseWaiting& erase) {
     remove(Family::waiting, waiting_key(erase.key.event, erase.key.generation));
@@ -43,33 +36,33 @@ class RowWriter {
   }
 
   void operator()(const PutRunning& put_running) {
-    put(Family::running, running_key(put_running.key), encode(put_running.record));
+    put(Family::running, running_key(put_running.key), put_running.record);
   }
   void operator()(const EraseRunning& erase) { remove(Family::running, running_key(erase.key)); }
 
   void operator()(const PutAttempt& put_attempt) {
     const AttemptRecord& record = put_attempt.record;
-    put(Family::attempts, attempt_key(put_attempt.seq, record.attempt), encode(record));
+    put(Family::attempts, attempt_key(put_attempt.seq, record.attempt), record);
   }
   void operator()(const EraseAttempt& erase) {
     remove(Family::attempts, attempt_key(erase.seq, erase.attempt));
   }
 
   void operator()(const PutIdempotency& put_key) {
-    put(Family::idempotency, idempotency_row_key(put_key.hash), encode(put_key.record));
+    put(Family::idempotency, idempotency_row_key(put_key.hash), put_key.record);
   }
   void operator()(const EraseIdempotency& erase) {
     remove(Family::idempotency, idempotency_row_key(erase.hash));
   }
 
   void operator()(const PutHistory& put_history) {
-    put(Family::history, history_key(put_history.ending), encode(put_history.record));
-    put(Family::endings, ending_key(put_history.record.event.seq),
-        big_endian(put_history.ending.value));
+    put(Family::history, history_key(put_history.ending), put_history.record);
+    put_number(Family::endings, ending_key(put_history.record.event.seq),
+               put_history.ending.value);
   }
 
   void operator()(const PutDeadLetter& put_dead) {
-    put(Family::dead_letters, dead_letter_key(put_dead.key), encode(put_dead.record));
+    put(Family::dead_letters, dead_letter_key(put_dead.key), put_dead.record);
   }
   void operator()(const EraseDeadLetter& erase) {
     remove(Family::dead_letters, dead_letter_key(erase.key));
@@ -77,48 +70,73 @@ class RowWriter {
 
   void operator()(const PutMessage& put_message) {
     CHECK(put_message.record != nullptr);
-    put(Family::destinations, message_key(put_message.key), encode(*put_message.record));
+    put(Family::destinations, message_key(put_message.key), *put_message.record);
   }
   void operator()(const EraseMessage& erase) {
     remove(Family::destinations, message_key(erase.key));
   }
 
   void operator()(const PutFunction& put_function) {
-    put(Family::meta, function_key(put_function.id), encode(put_function.record));
+    put(Family::meta, function_key(put_function.id), put_function.record);
   }
   void operator()(const PutQueue& put_queue) {
-    put(Family::meta, queue_key(put_queue.id), encode(put_queue.record));
+    put(Family::meta, queue_key(put_queue.id), put_queue.record);
   }
   void operator()(const PutState& put_state) {
     // The first commit of a box says in which format everything after it is.
     if (put_state.record.batch_number <= 1) {
-      put(Family::meta, std::string{kFormatKey}, big_endian(kFormat));
+      put_number(Family::meta, std::string{kFormatKey}, kFormat);
     }
-    put(Family::meta, std::string{kStateKey}, encode(put_state.record));
+    put(Family::meta, std::string{kStateKey}, put_state.record);
   }
 
  private:
-  void put(Family family, std::string key, std::string value) {
-    rows_.push_back({family, WriteOp::put, std::move(key), std::move(value)});
+  template <class Record>
+  void put(Family family, std::string key, const Record& record) {
+    Write& row = writes_.next(family, WriteOp::put);
+    row.key = std::move(key);
+    encode_to(row.value, record);
+  }
+  void put_number(Family family, std::string key, uint64_t number) {
+    Write& row = writes_.next(family, WriteOp::put);
+    row.key = std::move(key);
+    append_be64(row.value, number);
   }
   void remove(Family family, std::string key) {
     const KeyLife life = row_of(family).life;
     CHECK(life != KeyLife::cut_off);
     const WriteOp op = life == KeyLife::once ? WriteOp::single_delete : WriteOp::erase;
-    rows_.push_back({family, op, std::move(key), {}});
+    writes_.next(family, op).key = std::move(key);
   }
 
-  std::vector<Write>& rows_;
+  BatchWrites& writes_;
 };
 
-}  // namespace
+void BatchWrites::clear() {
+  if (writes_.size() > kWritesKept) writes_.resize(kWritesKept);
+  used_ = 0;
+}
+
+Write& BatchWrites::next(Family family, WriteOp op) {
+  if (used_ == writes_.size()) writes_.emplace_back();
+  Write& row = writes_[used_++];
+  row.family = family;
+  row.op = op;
+  row.key.clear();
+  row.value.clear();
+  if (row.value.capacity() > kWriteBytesKept) row.value.shrink_to_fit();
+  return row;
+}
+
+void BatchWrites::add(const Batch& batch) {
+  RowWriter writer{*this};
+  for (const Mutation& mutation : batch.mutations) std::visit(writer, mutation);
+}
 
 std::vector<Write> encode(const Batch& batch) {
-  std::vector<Write> rows;
-  rows.reserve(2 * batch.mutations.size());
-  RowWriter writer{rows};
-  for (const Mutation& mutation : batch.mutations) std::visit(writer, mutation);
-  return rows;
+  BatchWrites writes;
+  writes.add(batch);
+  return {writes.all().begin(), writes.all().end()};
 }
 
 }  // namespace holdfast::storage
