@@ -14,7 +14,7 @@
 // advance() is pure; read_kernel_clocks() asks the kernel.
 #pragma once
 
-#include <string>
+#include <string_view>
 
 #include "storage/base/time.h"
 #include "storage/records.h"
@@ -22,7 +22,7 @@
 namespace holdfast::daemon {
 
 struct ClockReading {
-  std::string boot_id;      // changes with each boot of the kernel
+  std::string_view boot_id;  // changes with each boot of the kernel; whoever read it keeps it
   int64_t boottime_ms = 0;  // since that boot, suspend included
   int64_t wall_ms = 0;
   bool wall_synchronised = false;

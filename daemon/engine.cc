@@ -6,7 +6,6 @@
 #include "storage/base/crash_point.h"
 #include "storage/base/match.h"
 #include "storage/codec.h"
-#include "storage/keys.h"
 #include "storage/pages.h"
 
 namespace holdfast::daemon {
@@ -49,38 +48,27 @@ void Engine::absorb(core::Step step) {
   gathering_.append(std::move(step.batch));
   gate_.hold(step.seq, std::move(step.effects));
   for (const storage::KeyHash& hash : step.lookups) look_up(hash);
-  if (absorbing_) return;
-  // Lookups that memory could answer are facts of their own, after this one.
-  absorbing_ = true;
-  while (!known_keys_.empty()) {
-    auto [hash, bytes] = std::move(known_keys_.front());
-    known_keys_.pop_front();
-    key_known(hash, std::move(bytes));
-  }
-  absorbing_ = false;
   // A long turn must not let the disk rest.
   if (gathering_.mutations.size() >= kMutationsPerTurn) hand_over();
 }
 
-void Engine::look_up(const storage::KeyHash& hash) {
-  const std::string key = storage::idempotency_row_key(hash);
-  storage::CachedValue cached = store_.get_cached(storage::Family::idempotency, key);
-  if (auto* value = std::get_if<std::optional<std::string>>(&cached)) {
-    known_keys_.emplace_back(hash, std::move(*value));
-    return;
+void Engine::submit(core::Submission submission, const Moment& now) {
+  std::optional<core::KeyOnDisk> on_disk;
+  if (const auto hash = core_.key_to_look_up(submission)) {
+    Result<storage::CachedKey> cached = storage::load_cached_key(store_, *hash);
+    if (!cached) return fail(cached.error());
+    if (auto* known = std::get_if<std::optional<storage::IdempotencyRecord>>(&*cached)) {
+      on_disk = core::KeyOnDisk{*hash, std::move(*known)};
+    }
   }
-  ask([this, key] { return store_.get(storage::Family::idempotency, key); },
-      [this, hash](std::optional<std::string> bytes) { key_known(hash, std::move(bytes)); });
+  absorb(core_.submitted(std::move(submission), now, on_disk));
 }
 
-void Engine::key_known(const storage::KeyHash& hash, std::optional<std::string> bytes) {
-  std::optional<storage::IdempotencyRecord> record;
-  if (bytes) {
-    Result<storage::IdempotencyRecord> decoded = storage::decode_idempotency(*bytes);
-    if (!decoded) return fail(decoded.error());
-    record = std::move(*decoded);
-  }
-  absorb(core_.key_looked_up(hash, std::move(record), moment()));
+void Engine::look_up(const storage::KeyHash& hash) {
+  ask([this, hash] { return storage::load_key(store_, hash); },
+      [this, hash](std::optional<storage::IdempotencyRecord> record) {
+        absorb(core_.key_looked_up(hash, std::move(record), moment()));
+      });
 }
 
 void Engine::turn_over() {
@@ -131,7 +119,7 @@ void Engine::arm_timer() {
 }
 
 bool Engine::settled() const {
-  return gathering_.empty() && !committer_.busy() && gate_.empty() && known_keys_.empty();
+  return gathering_.empty() && !committer_.busy() && gate_.empty();
 }
 
 void Engine::commits_done() {

@@ -1,7 +1,8 @@
 // Engine: the core with its disk. It feeds facts to the core, gathers the steps into
 // commits, and lets effects out when their step is durable.
 //
-//    engine.absorb(engine.core().submitted(std::move(submission), engine.moment()));
+//    engine.submit(std::move(submission), engine.moment());
+//    engine.absorb(engine.core().cancel_requested(ticket, event, engine.moment()));
 //    ...
 //    engine.turn_over();  // once per turn, before the loop blocks
 //
@@ -50,6 +51,9 @@ class Engine {
   const core::Lifecycle& core() const { return core_; }
   Moment moment();
 
+  // The fact of a submission, with what the store knows of its key without the disk.
+  void submit(core::Submission submission, const Moment& now);
+
   // Takes what a fact made the core produce.
   void absorb(core::Step step);
 
@@ -82,7 +86,6 @@ class Engine {
   void perform(core::Effect&& effect);
   void let_out(core::StepSeq watermark);
   void look_up(const storage::KeyHash& hash);
-  void key_known(const storage::KeyHash& hash, std::optional<std::string> bytes);
   void load_dead_letters(const core::LoadDeadLetters& load);
   void load_messages(const core::LoadMessages& load);
   void commits_done();
@@ -103,8 +106,6 @@ class Engine {
   uint32_t in_company_ = 0;    // so many commits more are left to the committer
   core::StepSeq last_step_{0};
   std::optional<storage::Seq> history_cutoff_;
-  std::deque<std::pair<storage::KeyHash, std::optional<std::string>>> known_keys_;
-  bool absorbing_ = false;
   bool failed_ = false;
   std::optional<WallTime> last_sync_;
 

@@ -8,6 +8,10 @@
 #include "storage/views.h"
 
 namespace holdfast::daemon {
+
+namespace {
+constexpr size_t kAnswerBytesKept = 4096;  // of memory, from one answer to the next
+}
 namespace {
 
 bool lives(const storage::EventView& view) {
@@ -31,7 +35,7 @@ void FrontDesk::handle(const Caller& caller, api::Call&& call) {
       match{
           [&](core::Submission& submission) {
             submission.ticket = admit(caller);
-            engine_.absorb(core.submitted(std::move(submission), now));
+            engine_.submit(std::move(submission), now);
           },
           [&](const api::GetEvent& get) {
             engine_.absorb(core.event_awaited(admit(caller), get.event, get.wait, now));
@@ -165,13 +169,15 @@ void FrontDesk::reply(core::Reply&& reply) {
   if (attaching_.erase(reply.ticket) > 0 && std::holds_alternative<core::Refused>(reply.answer)) {
     workers_.forget(caller->session);
   }
-  std::string bytes;
-  api::append_answer(bytes, caller->msgid, reply.answer, engine_.core().ledger());
+  api::append_answer(answer_, caller->msgid, reply.answer, engine_.core().ledger());
   // Nothing is pushed after the reply to DetachWorker.
   if (detaching_.erase(reply.ticket) > 0 && workers_.worker_of(caller->session)) {
-    return workers_.reply(caller->session, std::move(bytes));
+    workers_.reply(caller->session, answer_);
+  } else {
+    send(*caller, answer_);
   }
-  send(*caller, bytes);
+  answer_.clear();
+  if (answer_.capacity() > kAnswerBytesKept) answer_.shrink_to_fit();
 }
 
 void FrontDesk::view(const core::ViewEvent& view) {

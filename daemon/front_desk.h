@@ -58,6 +58,7 @@ class FrontDesk final : public Desk {
   std::unordered_map<core::Ticket, Caller> callers_;
   std::set<core::Ticket> attaching_;
   std::set<core::Ticket> detaching_;
+  std::string answer_;  // the one that is being written
   core::Ticket next_ticket_{1};
 };
 

@@ -12,6 +12,11 @@
 
 namespace holdfast::daemon {
 
+namespace {
+// Of memory for replies, while there are none. Times the connections, so not much.
+constexpr size_t kOutputBytesKept = 1024;
+}  // namespace
+
 bool is_admin(const uv::Peer& peer) { return peer.uid == 0 || peer.uid == geteuid(); }
 
 Session::Session(SessionId id, std::unique_ptr<uv::Stream> stream, const SessionLimits& limits,
@@ -134,7 +139,8 @@ void Session::flush() {
   if (phase_ == Phase::closed) return;
   // One write at a time: libuv finishes only one per turn on a congested socket.
   if (!output_.empty() && stream_->bytes_unwritten() == 0) {
-    stream_->write(std::exchange(output_, {}));
+    stream_->write_out(output_);
+    if (output_.capacity() > kOutputBytesKept) output_.shrink_to_fit();
   }
   const bool finished = phase_ == Phase::faulted && in_flight_ == 0 && unsent_bytes() == 0;
   if (reads_too_slowly() || finished) return close();

@@ -49,6 +49,11 @@ Function* Backlog::find(std::string_view name) {
   return id ? &functions_.at(*id) : nullptr;
 }
 
+const Function* Backlog::find(std::string_view name) const {
+  const auto id = ledger_.find_function(name);
+  return id ? &functions_.at(*id) : nullptr;
+}
+
 HeldEvent Backlog::hold(const EventPtr& event) {
   if (!event || held_bytes_ + event->payload.size() > kWindowPayloadBytesMax) return {};
   return HeldEvent{event, held_bytes_};
@@ -151,15 +156,16 @@ Seq Backlog::head(const Function& function) const {
 }
 
 void Backlog::make_ready(Function& function) {
-  if (in_ready_.insert(function.id).second) ready_.push_back(function.id);
+  if (!std::exchange(function.ready, true)) ready_.push_back(function.id);
 }
 
 Function* Backlog::next_ready() {
   if (ready_.empty()) return nullptr;
   const FunctionId id = ready_.front();
   ready_.pop_front();
-  in_ready_.erase(id);
-  return &functions_.at(id);
+  Function& function = functions_.at(id);
+  function.ready = false;
+  return &function;
 }
 
 void Backlog::wake(Function& function, std::optional<TimePoint> at) {

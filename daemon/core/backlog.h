@@ -113,6 +113,7 @@ struct Function {
   std::string broken;          // why its persistent command does not start; empty: it does
   uint32_t workers_free = 0;   // attempts that attached workers could take more
   bool due_is_next = true;     // fresh and due take turns
+  bool ready = false;          // make_ready() was called, and next_ready() has not given it yet
   std::optional<TimePoint> wake_at;
 
   size_t claims() const { return fresh_claims.size() + due_claims.size(); }
@@ -149,6 +150,7 @@ class Backlog {
   Function& at(FunctionId id);
   const Function& at(FunctionId id) const;
   Function* find(std::string_view name);
+  const Function* find(std::string_view name) const;
   const std::map<FunctionId, Function>& functions() const { return functions_; }
 
   // The event has been put; it is the function's newest.
@@ -192,7 +194,6 @@ class Backlog {
   uint64_t held_bytes_ = 0;  // before the windows: they count it down when they go
   std::map<FunctionId, Function> functions_;
   std::deque<FunctionId> ready_;
-  std::set<FunctionId> in_ready_;
   std::set<std::pair<TimePoint, FunctionId>> wakeups_;
 };
 

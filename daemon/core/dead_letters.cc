@@ -128,7 +128,7 @@ void Lifecycle::redrive(Step& step, const storage::LoadedDeadLetter& row,
       record.key = dead.idempotency_key;
       record.event = event;
       record.payload_hash = dead.payload_hash;
-      put_key(step, record,
+      put_key(step, std::move(record),
               known != nullptr ? std::optional{*known} : std::nullopt);
     }
   }

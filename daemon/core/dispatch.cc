@@ -32,8 +32,8 @@ Step Lifecycle::begin() {
 Step Lifecycle::finish(Step step, const Moment& moment) {
   now_less_up_ = moment.now.time_since_epoch() - moment.up.time_since_epoch();
   release_held_back();
-  const std::set<FunctionId> first = std::exchange(touched_, {});
-  for (FunctionId id : first) {
+  settled_.swap(touched_);
+  for (FunctionId id : settled_) {
     Function& function = backlog_.at(id);
     function.workers_free = workers_.free(id);
     expire_blocked(step, function, moment);
@@ -45,12 +45,14 @@ Step Lifecycle::finish(Step step, const Moment& moment) {
   queues_.resume(step, moment);
   space_.written_bytes += bytes_written(step.batch);
   if (!has_disk()) disk_was_short_ = true;
-  touched_.insert(first.begin(), first.end());
-  for (FunctionId id : std::exchange(touched_, {})) {
+  settled_.insert(touched_);
+  touched_.clear();
+  for (FunctionId id : settled_) {
     Function& function = backlog_.at(id);
     backlog_.want_pages(step, function);
     rearm(function, moment);
   }
+  settled_.clear();
   history_ages_at_.reset();
   if (const auto at = history_ages_at(ledger_.state(), settings_.limits)) {
     history_ages_at_ = moment.now + std::max(Duration{1}, *at - moment.lit);

@@ -36,6 +36,7 @@
 #include "daemon/core/admit.h"
 #include "daemon/core/backlog.h"
 #include "daemon/core/effect.h"
+#include "daemon/core/function_set.h"
 #include "daemon/core/key_table.h"
 #include "daemon/core/ledger.h"
 #include "daemon/core/outcome.h"
@@ -62,6 +63,12 @@ struct Submission {
   std::string payload;
   std::string idempotency_key;  // empty: none
   Duration delay{0};
+};
+
+// What the disk says of an idempotency key, where that could be told at once.
+struct KeyOnDisk {
+  storage::KeyHash hash;
+  std::optional<storage::IdempotencyRecord> record;
 };
 
 struct DeadLettersRequest {
@@ -113,7 +120,11 @@ class Lifecycle {
   void space_measured(uint64_t free_bytes);
 
   // --- clients
-  Step submitted(Submission submission, const Moment& moment);
+  // The key that it would look up on the disk, if it would. Whoever finds it in memory
+  // gives it along, and spares the lookup.
+  std::optional<storage::KeyHash> key_to_look_up(const Submission& submission) const;
+  Step submitted(Submission submission, const Moment& moment,
+                 const std::optional<KeyOnDisk>& on_disk = std::nullopt);
   Step event_awaited(Ticket ticket, const EventId& id, Duration wait, const Moment& moment);
   // The shell has answered a ViewEvent{only_ended}.
   void event_viewed(Ticket ticket);
@@ -313,7 +324,7 @@ class Lifecycle {
   void call(Step& step, Function& function, Submission submission,
             const std::optional<storage::IdempotencyRecord>& replaced, const Moment& moment);
   std::optional<Refused> refuse_submission(const Function& function, const Submission& submission);
-  void put_key(Step& step, const storage::IdempotencyRecord& record,
+  void put_key(Step& step, storage::IdempotencyRecord record,
                const std::optional<storage::IdempotencyRecord>& replaced);
   EventPtr make_event(const Function& function, Submission& submission, const Moment& moment);
 
@@ -397,7 +408,8 @@ class Lifecycle {
   bool room_grew_ = false;
   size_t claims_ = 0;
   uint32_t slots_max_ = 0;
-  std::set<FunctionId> touched_;
+  FunctionSet touched_;  // by this step
+  FunctionSet settled_;  // finish() is at these; kept for its memory
 
   // Cancels whose event is being looked for. Of several looks the last one counts:
   // an event may start and end between an early look and its answer.

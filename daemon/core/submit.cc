@@ -24,7 +24,18 @@ constexpr uint64_t kAcceptedBytes = 512;
 
 }  // namespace
 
-Step Lifecycle::submitted(Submission submission, const Moment& moment) {
+std::optional<storage::KeyHash> Lifecycle::key_to_look_up(const Submission& submission) const {
+  if (draining_ || submission.dry_run || submission.idempotency_key.empty()) return std::nullopt;
+  const Function* function = backlog_.find(submission.function);
+  if (function == nullptr) return std::nullopt;
+  const storage::KeyHash hash = storage::hash_of_key(function->id, submission.idempotency_key);
+  const bool in_memory =
+      keys_.looking_up(hash) || keys_.find(hash) != nullptr || keys_.is_erased(hash);
+  return in_memory ? std::nullopt : std::optional{hash};
+}
+
+Step Lifecycle::submitted(Submission submission, const Moment& moment,
+                          const std::optional<KeyOnDisk>& on_disk) {
   Step step = begin();
   const auto refuse = [&](Refusal refusal, std::string message) {
     step.effects.push_back(Reply{submission.ticket, Refused{refusal, std::move(message)}});
@@ -55,6 +66,10 @@ Step Lifecycle::submitted(Submission submission, const Moment& moment) {
       decide(step, std::move(submission), &record, std::nullopt, moment);
     } else if (keys_.is_erased(hash)) {
       decide(step, std::move(submission), nullptr, std::nullopt, moment);
+    } else if (on_disk) {
+      CHECK(on_disk->hash == hash);
+      decide(step, std::move(submission), on_disk->record ? &*on_disk->record : nullptr,
+             on_disk->record, moment);
     } else {
       keys_.wait(hash, std::move(submission));
       step.lookups.push_back(hash);
@@ -224,7 +239,7 @@ void Lifecycle::accept(Step& step, Function& function, Submission submission,
     record.event = event->id;
     record.type = InvocationType::event;
     record.payload_hash = storage::hash_of_payload(event->payload);
-    put_key(step, record, replaced);
+    put_key(step, std::move(record), replaced);
   }
   storage::FunctionRecord& counts = ledger_.change(function.id);
   storage::StateRecord& state = ledger_.change();
@@ -264,13 +279,13 @@ void Lifecycle::call(Step& step, Function& function, Submission submission,
     record.event = running.event;
     record.type = InvocationType::synchronous;
     record.payload_hash = running.payload_hash;
-    put_key(step, record, replaced);
+    put_key(step, std::move(record), replaced);
     running.recorded = true;
   }
   start(step, function, std::move(running), moment);
 }
 
-void Lifecycle::put_key(Step& step, const IdempotencyRecord& record,
+void Lifecycle::put_key(Step& step, IdempotencyRecord record,
                         const std::optional<IdempotencyRecord>& replaced) {
   const storage::KeyHash hash = storage::hash_of_key(record.function, record.key);
   uint64_t& bytes = ledger_.change().idempotency_bytes;
@@ -281,7 +296,7 @@ void Lifecycle::put_key(Step& step, const IdempotencyRecord& record,
   }
   bytes += storage::charged_bytes(record);
   step.batch.push(storage::PutIdempotency{hash, record});
-  keys_.changed(hash, record, step.seq);
+  keys_.changed(hash, std::move(record), step.seq);
 }
 
 }  // namespace holdfast::core

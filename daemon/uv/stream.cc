@@ -175,13 +175,16 @@ void Stream::on_drained(std::function<void()> on_drained) {
   state_->on_drained = std::move(on_drained);
 }
 
-void Stream::write(std::string bytes) {
-  if (state_->drops(bytes)) return;
-  const size_t taken_bytes = state_->write_now(bytes);
-  if (taken_bytes == bytes.size()) return;
-  auto pending = std::make_unique<PendingWrite>();
-  pending->own = std::move(bytes);
-  state_->write_later(std::move(pending), taken_bytes);
+void Stream::write(std::string bytes) { write_out(bytes); }
+
+void Stream::write_out(std::string& bytes) {
+  const size_t taken_bytes = state_->drops(bytes) ? bytes.size() : state_->write_now(bytes);
+  if (taken_bytes < bytes.size()) {
+    auto pending = std::make_unique<PendingWrite>();
+    pending->own = std::exchange(bytes, {});
+    state_->write_later(std::move(pending), taken_bytes);
+  }
+  bytes.clear();
 }
 
 void Stream::write_shared(std::shared_ptr<const std::string> bytes) {

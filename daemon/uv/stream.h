@@ -68,6 +68,8 @@ class Stream {
   void on_drained(std::function<void()> on_drained);
 
   void write(std::string bytes);
+  // Leaves `bytes` empty, with their memory if the socket took them all at once.
+  void write_out(std::string& bytes);
 
   // The same bytes to one reader or to several, without a copy.
   void write_shared(std::shared_ptr<const std::string> bytes);

@@ -114,8 +114,26 @@ TEST(Submit, AFullDiskRefusesNewEventsAndStillEndsTheOldOnes) {
 
 // --- idempotency keys ------------------------------------------------------------------
 
-TEST(Key, NamesOneEventFromItsSubmitOn) {
+// Looked up on the disk, or found in memory.
+class Key : public ::testing::TestWithParam<uint64_t> {};
+INSTANTIATE_TEST_SUITE_P(Keys, Key, ::testing::Values(0, 1));
+
+TEST(KeyInMemory, NeedsNoLookup) {
   World world{one_function()};
+  world.settle();
+  world.cache_keys(1);
+  const Ticket first = world.submit(event_of("cat", "key"));
+  EXPECT_FALSE(world.may_perform_read(kReadKinds - 1));
+  world.cache_keys(0);
+  world.submit(event_of("cat", "another key"));
+  EXPECT_TRUE(world.may_perform_read(kReadKinds - 1));
+  world.settle();
+  EXPECT_TRUE(world.accepted(first).has_value());
+}
+
+TEST_P(Key, NamesOneEventFromItsSubmitOn) {
+  World world{one_function()};
+  world.cache_keys(GetParam());
   const EventId id = accepted(world, event_of("cat", "key"));
   const Ticket again = world.submit(event_of("cat", "key"));
   world.settle();
@@ -127,8 +145,9 @@ TEST(Key, NamesOneEventFromItsSubmitOn) {
   EXPECT_EQ(world.core().ledger().state().accepted, 1u);
 }
 
-TEST(Key, TellsTheEndingUntilItsRetentionIsOver) {
+TEST_P(Key, TellsTheEndingUntilItsRetentionIsOver) {
   World world{one_function()};
+  world.cache_keys(GetParam());
   const EventId id = accepted(world, event_of("cat", "key"));
   finish(world, id, core::Succeeded{"done"});
   world.advance(24h - 1ms);
@@ -142,16 +161,18 @@ TEST(Key, TellsTheEndingUntilItsRetentionIsOver) {
   EXPECT_SOUND(world);
 }
 
-TEST(Key, WithAnotherPayloadIsRefused) {
+TEST_P(Key, WithAnotherPayloadIsRefused) {
   World world{one_function()};
+  world.cache_keys(GetParam());
   accepted(world, event_of("cat", "key"));
   const Ticket other = world.submit(event_of("dog", "key"));
   world.settle();
   EXPECT_EQ(refusal(world, other), core::Refusal::key_conflict);
 }
 
-TEST(Key, SubmitsThatMeetDuringTheLookupAreOneEvent) {
+TEST_P(Key, SubmitsThatMeetDuringTheLookupAreOneEvent) {
   World world{one_function()};
+  world.cache_keys(GetParam());
   world.settle();
   const Ticket first = world.submit(event_of("cat", "key"));
   const Ticket second = world.submit(event_of("cat", "key"));
@@ -162,16 +183,18 @@ TEST(Key, SubmitsThatMeetDuringTheLookupAreOneEvent) {
   EXPECT_EQ(refusal(world, other), core::Refusal::key_conflict);
 }
 
-TEST(Key, IsRememberedAcrossACrash) {
+TEST_P(Key, IsRememberedAcrossACrash) {
   World world{one_function()};
+  world.cache_keys(GetParam());
   const EventId id = accepted(world, event_of("cat", "key"));
   world.crash(World::InFlight::lost);
   world.boot();
   EXPECT_EQ(accepted(world, event_of("cat", "key")), id);
 }
 
-TEST(Key, IsSweptWhenItHasExpired) {
+TEST_P(Key, IsSweptWhenItHasExpired) {
   World world{one_function()};
+  world.cache_keys(GetParam());
   const EventId id = accepted(world, event_of("cat", "key"));
   finish(world, id, core::Succeeded{"done"});
   EXPECT_GT(world.core().ledger().state().idempotency_bytes, 0u);
@@ -181,8 +204,9 @@ TEST(Key, IsSweptWhenItHasExpired) {
 }
 
 // The lookup still finds the row whose erasure is on its way to the disk.
-TEST(Key, UsedAgainWhileItsErasureIsInFlightIsCountedOnce) {
+TEST_P(Key, UsedAgainWhileItsErasureIsInFlightIsCountedOnce) {
   World world{one_function()};
+  world.cache_keys(GetParam());
   const EventId id = accepted(world, event_of("cat", "key"));
   finish(world, id, core::Succeeded{"done"});
   world.advance(24h);

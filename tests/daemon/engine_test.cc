@@ -44,7 +44,7 @@ class EngineTest : public ::testing::Test {
     core::Submission submission;
     submission.ticket = last_ticket_;
     submission.function = "f";
-    engine_.absorb(core_.submitted(std::move(submission), engine_.moment()));
+    engine_.submit(std::move(submission), engine_.moment());
     return last_ticket_;
   }
   bool answered(Ticket ticket) const { return answered_.contains(ticket); }

@@ -223,6 +223,29 @@ TEST(Stream, WritesInOrderWhatTheOtherEndIsSlowToRead) {
   close(theirs);
 }
 
+TEST(Stream, WritingOutLeavesTheMemoryIfTheSocketTookAll) {
+  Loop loop;
+  auto [ours, theirs] = pair_of_sockets();
+  auto stream = adopted(loop, ours);
+  std::string bytes(100, 'y');
+  const char* memory = bytes.data();
+  stream->write_out(bytes);
+  EXPECT_TRUE(bytes.empty());
+  bytes.assign(100, 'z');
+  EXPECT_EQ(bytes.data(), memory);
+  stream->write_out(bytes);
+  bytes = kMegabyte;
+  stream->write_out(bytes);
+  EXPECT_TRUE(bytes.empty());
+  EXPECT_GT(stream->bytes_unwritten(), 0u);
+  std::string got;
+  std::thread reader{[&, fd = theirs] { got = read_all(fd, kMegabyte.size() + 200); }};
+  EXPECT_TRUE(run_until(loop, [&] { return stream->bytes_unwritten() == 0; }));
+  reader.join();
+  EXPECT_EQ(got, std::string(100, 'y') + std::string(100, 'z') + kMegabyte);
+  close(theirs);
+}
+
 TEST(Stream, ReadStopKeepsTheRestInTheSocket) {
   Loop loop;
   auto [ours, theirs] = pair_of_sockets();

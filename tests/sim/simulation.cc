@@ -29,6 +29,7 @@ Simulation::Simulation(Random random, Plan (*roll)(Random&), std::shared_ptr<tes
       witness_(plan_.settings),
       disk_(std::move(disk)),
       world_(plan_.settings, random_.next(), witness_.hooks(), disk_) {
+  world_.cache_keys(2);
   witness_.watch(world_);
   witness_.on_reply = [this](test::Ticket ticket, const core::Answer& answer) {
     answered(ticket, answer);

@@ -136,7 +136,13 @@ void World::reload(config::Settings settings) {
 
 Ticket World::submit(core::Submission submission) {
   const Ticket ticket = submission.ticket = next_ticket();
-  take(core().submitted(std::move(submission), moment_));
+  std::optional<core::KeyOnDisk> on_disk;
+  const auto hash = core().key_to_look_up(submission);
+  if (hash && keys_cached_one_in_ > 0 && steps_ % keys_cached_one_in_ == 0) {
+    auto known = storage::load_key(*store_, *hash);
+    if (known) on_disk = core::KeyOnDisk{*hash, std::move(*known)};
+  }
+  take(core().submitted(std::move(submission), moment_, on_disk));
   return ticket;
 }
 

@@ -111,6 +111,8 @@ class World {
 
   // --- clients
   Ticket submit(core::Submission submission);
+  // From now on one key of so many is found in memory, and needs no lookup. 0: none is.
+  void cache_keys(uint64_t one_in) { keys_cached_one_in_ = one_in; }
   Ticket cancel(const EventId& id);
   Ticket await(const EventId& id, Duration wait);
   Ticket dead_letters(core::DeadLettersRequest request);
@@ -238,6 +240,7 @@ class World {
 
   config::Settings settings_;
   Random random_;
+  uint64_t keys_cached_one_in_ = 0;
   Hooks hooks_;
   std::shared_ptr<Disk> disk_;
   storage::Store* store_ = nullptr;
