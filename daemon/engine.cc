@@ -17,8 +17,6 @@ constexpr Duration kSleepMax = std::chrono::seconds{1};
 // What gathers within a turn before the committer gets it.
 constexpr size_t kMutationsPerTurn = 64;
 
-// After a commit of ours that kept somebody waiting, so many are the committer's.
-constexpr uint32_t kCommitsInCompany = 64;
 }  // namespace
 
 Engine::Engine(uv::Loop& loop, storage::Store& store, core::Lifecycle& core, Clock clock,
@@ -44,7 +42,7 @@ Moment Engine::moment() { return clock_.advance(read_kernel_clocks()); }
 
 void Engine::absorb(core::Step step) {
   last_step_ = step.seq;
-  if (!step.batch.empty()) ++gathered_steps_;
+  if (gathering_.empty()) gathers_since_ = std::chrono::steady_clock::now();
   gathering_.append(std::move(step.batch));
   gate_.hold(step.seq, std::move(step.effects));
   for (const storage::KeyHash& hash : step.lookups) look_up(hash);
@@ -73,17 +71,26 @@ void Engine::look_up(const storage::KeyHash& hash) {
 
 void Engine::turn_over() {
   if (failed_) return;
-  if (std::exchange(gathered_steps_, 0) == 1 && !gathering_.empty() && committer_.quick()) {
-    if (in_company_ == 0) {
-      commit_here();
-      if (failed_) return;
-    } else {
-      --in_company_;
-    }
-  }
-  if (!gathering_.empty() || core_.wants_commit()) hand_over();
-  if (!committer_.busy()) let_out(last_step_);
+  const bool waits = few() && std::chrono::steady_clock::now() - gathers_since_ < kGatherMax;
+  if (!waits && (!gathering_.empty() || core_.wants_commit())) hand_over();
+  if (gathering_.empty() && !committer_.busy()) let_out(last_step_);
   arm_timer();
+}
+
+bool Engine::few() const {
+  return !gathering_.empty() && gathering_.mutations.size() < kFewMutations &&
+         committer_.quick_lately();
+}
+
+bool Engine::commit_few() {
+  const bool answered = std::exchange(answered_, false);
+  if (failed_ || !few() || committer_.busy() || loop_.has_events()) return false;
+  if (answered) {
+    commit_done_.wake();  // another turn, for what the answers bring
+    return false;
+  }
+  commit_here();
+  return true;
 }
 
 void Engine::fill(Commit& next, bool fresh) {
@@ -104,8 +111,6 @@ void Engine::commit_here() {
   Commit commit;
   fill(commit, /*fresh=*/true);
   Committed done = committer_.commit_here(std::move(commit));
-  // Whoever came meanwhile would have been served by now.
-  if (loop_.has_events()) in_company_ = kCommitsInCompany;
   durable(std::move(done));
 }
 
@@ -139,7 +144,10 @@ void Engine::durable(Committed done) {
 }
 
 void Engine::let_out(core::StepSeq watermark) {
-  gate_.open_to(watermark, [this](core::Effect&& effect) { perform(std::move(effect)); });
+  gate_.open_to(watermark, [this](core::Effect&& effect) {
+    answered_ = true;
+    perform(std::move(effect));
+  });
   while (!waiting_.empty() && waiting_.front().first <= watermark) {
     const std::function<void()> then = std::move(waiting_.front().second);
     waiting_.pop_front();

@@ -5,6 +5,17 @@
 //    engine.absorb(engine.core().cancel_requested(ticket, event, engine.moment()));
 //    ...
 //    engine.turn_over();  // once per turn, before the loop blocks
+//    ...                  // what it let out leaves
+//    engine.commit_few();
+//
+// Rule    Few steps wait until nobody else is ready, and until those who have just been
+//         answered had a turn to come again. Then the loop's thread commits them all, as
+//         long as commits are quick (committer.h). Many, and what has waited for
+//         kGatherMax, are the committer's.
+// Reason  The callers of a commit ask again when it is through. Whoever begins the next one
+//         without them makes two groups take turns, each waiting for two syncs. And waking
+//         two threads takes half as long as a sync on a fast disk. Of many callers the loop
+//         has enough to do during a sync: there the committer's thread pays.
 //
 // What touches the disk it does itself (reads through the reader, answers back to the
 // core); the rest goes to the World.
@@ -41,6 +52,11 @@ struct World {
   std::function<void(const Error&)> storage_failed;
 };
 
+// Mutations that have gathered; fewer are few. So many callers take the loop about as long
+// as a sync.
+inline constexpr size_t kFewMutations = 32;
+inline constexpr std::chrono::milliseconds kGatherMax{1};
+
 class Engine {
  public:
   Engine(uv::Loop& loop, storage::Store& store, core::Lifecycle& core, Clock clock, World world);
@@ -57,9 +73,13 @@ class Engine {
   // Takes what a fact made the core produce.
   void absorb(core::Step step);
 
-  // Adds what has gathered to the next commit; lets out what rests on durable steps
-  // only; arms the timer for the core's next wakeup.
+  // Adds what has gathered to the next commit, unless it is few; lets out what rests on
+  // durable steps only; arms the timer for the core's next wakeup.
   void turn_over();
+
+  // After that, when what it let out has left. True if it has committed, and so let out
+  // more.
+  bool commit_few();
 
   // Asks the disk for somebody else: `read` runs on the reader's thread, `then` on the
   // loop's with its value. A failed read stops the daemon like a failed commit.
@@ -82,6 +102,7 @@ class Engine {
   void fill(Commit& next, bool fresh);
   void hand_over();
   void commit_here();
+  bool few() const;
   void durable(Committed done);
   void perform(core::Effect&& effect);
   void let_out(core::StepSeq watermark);
@@ -102,8 +123,8 @@ class Engine {
   EffectGate gate_;
   std::deque<std::pair<core::StepSeq, std::function<void()>>> waiting_;
   storage::Batch gathering_;
-  size_t gathered_steps_ = 0;  // that have something to write, since the last turn_over()
-  uint32_t in_company_ = 0;    // so many commits more are left to the committer
+  std::chrono::steady_clock::time_point gathers_since_;  // of what has gathered, the first
+  bool answered_ = false;  // in this turn something was let out
   core::StepSeq last_step_{0};
   std::optional<storage::Seq> history_cutoff_;
   bool failed_ = false;

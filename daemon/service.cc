@@ -129,7 +129,7 @@ void Service::turn_over() {
   server_->flush_touched();
   crash_point("after_replies");
   // What was pushed is a fact, and what has left makes room for more.
-  while (pushed || workers.has_news()) {
+  while (pushed || workers.has_news() || engine_.commit_few()) {
     workers.tell_news();
     engine_.turn_over();
     pushed = workers.send_pushes();
