@@ -166,12 +166,14 @@ TEST_F(EngineTest, AFewWaitForWhoeverIsReadyButNotForEver) {
 
 TEST_F(EngineTest, WhatWasAnsweredLeavesBeforeTheNextCommitBegins) {
   lonely_steps_until_here();
+  bool late = false;  // the answers are there, and their turn is not over
+  store_.on_commit = [&, here = std::this_thread::get_id()] {
+    if (std::this_thread::get_id() == here) late = late || just_answered_;
+  };
   for (size_t n = 0; n < kFewMutations; ++n) submit();
   end_turn();
   const Ticket of_many = last_ticket_;
   const Ticket next = submit();
-  bool late = false;  // the answers are there, and their turn is not over
-  store_.on_commit = [&] { late = late || just_answered_; };
   EXPECT_TRUE(run([&] { return answered(next); }));
   EXPECT_TRUE(answered(of_many));
   EXPECT_FALSE(late);
