@@ -16,6 +16,7 @@
 #include "daemon/state_directory.h"
 #include "daemon/verify_command.h"
 #include "storage/batch.h"
+#include "storage/batch_writes.h"
 #include "storage/codec.h"
 #include "storage/limits.h"
 #include "storage/pages.h"

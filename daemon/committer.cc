@@ -79,11 +79,12 @@ void Committer::linger(std::unique_lock<std::mutex>& lock) {
 }
 
 Result<> Committer::write(const Commit& commit) {
-  writes_.clear();
   writes_.add(commit.batch);
   writes_.add(commit.counters);
   crash_point("before_wal_sync");
-  if (Result<> written = store_.commit(writes_.all()); !written) return written;
+  const Result<> written = store_.commit(writes_.all());
+  writes_.clear();
+  if (!written) return written;
   crash_point("after_wal_sync");
   if (!commit.history_cutoff) return ok();
   const Result<> dropped = store_.drop_below(storage::Family::history,

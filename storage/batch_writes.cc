@@ -1,5 +1,6 @@
 #include "storage/batch_writes.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "storage/base/bytes.h"
@@ -114,7 +115,20 @@ class BatchWrites::RowWriter {
 
 void BatchWrites::clear() {
   if (writes_.size() > kWritesKept) writes_.resize(kWritesKept);
+  if (writes_.capacity() > 8 * kWritesKept) writes_.shrink_to_fit();  // after a burst
+  // Rows behind these were left as they are by an earlier clear().
+  for (size_t n = 0; n < std::min(used_, writes_.size()); ++n) {
+    std::string& value = writes_[n].value;
+    value.clear();
+    if (value.capacity() > kWriteBytesKept) value.shrink_to_fit();
+  }
   used_ = 0;
+}
+
+size_t BatchWrites::value_bytes_held() const {
+  size_t bytes = 0;
+  for (const Write& write : writes_) bytes += write.value.capacity();
+  return bytes;
 }
 
 Write& BatchWrites::next(Family family, WriteOp op) {
@@ -122,10 +136,7 @@ Write& BatchWrites::next(Family family, WriteOp op) {
   Write& row = writes_[used_++];
   row.family = family;
   row.op = op;
-  row.key.clear();
-  row.value.clear();
-  if (row.value.capacity() > kWriteBytesKept) row.value.shrink_to_fit();
-  return row;
+  return row;  // its value was emptied by clear(), its key is overwritten
 }
 
 void BatchWrites::add(const Batch& batch) {

@@ -1,4 +1,4 @@
-// Records <-> MessagePack, and a batch's mutations -> rows.
+// Records <-> MessagePack. For the rows of a batch see batch_writes.h.
 //
 // Encoding checks our own bounds (CHECK); decoding checks the same ones again and
 // answers Errc::corrupt, because a disk may say anything.
@@ -13,9 +13,6 @@
 #include "storage/store.h"
 
 namespace holdfast::storage {
-
-// All rows that the batch touches, in its order. For many, see batch_writes.h.
-std::vector<Write> encode(const Batch& batch);
 
 // Appends to `out`.
 void encode_to(std::string& out, const EventRecord& record);

@@ -1,8 +1,7 @@
 // Writer: one of the two who walk through codec_layout.h. It writes a record's
 // fields as MessagePack and CHECKs the bounds that Reader asks for.
 //
-// A writer without an output only measures, so that the real one can reserve
-// exactly and a payload is copied once.
+// A writer without an output only measures: what a row is charged for.
 #pragma once
 
 #include <map>

@@ -4,8 +4,10 @@
 // A commit makes all its writes durable or none of them, and returns only after
 // the log is synced:
 //
-//    std::vector<Write> writes = encode(batch);
-//    Result<> committed = store.commit(writes);
+//    writes.add(batch);  // batch_writes.h
+//    Result<> committed = store.commit(writes.all());
+//
+// Writes of one key count in the order they come; among keys there is none.
 //
 // Threads    commit() and drop_below() come one at a time, from whichever thread.
 //            Reads may come from any thread and see each commit whole, at the

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/base/bytes.h"
+#include "storage/batch_writes.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
 #include "storage/limits.h"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/batch_writes.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
 #include "storage/memory_store.h"

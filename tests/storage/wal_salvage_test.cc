@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "storage/batch_writes.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
 #include "storage/limits.h"

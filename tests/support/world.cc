@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "storage/base/match.h"
+#include "storage/batch_writes.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
 
@@ -140,6 +141,7 @@ Ticket World::submit(core::Submission submission) {
   const auto hash = core().key_to_look_up(submission);
   if (hash && keys_cached_one_in_ > 0 && steps_ % keys_cached_one_in_ == 0) {
     auto known = storage::load_key(*store_, *hash);
+    // A read that the disk fails is for the lookup to meet: it plays what then happens.
     if (known) on_disk = core::KeyOnDisk{*hash, std::move(*known)};
   }
   take(core().submitted(std::move(submission), moment_, on_disk));
