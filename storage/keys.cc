@@ -239,12 +239,9 @@ KeyHash hash_of_key(FunctionId function, std::string_view key) {
   // On the stack: it is asked for more than once for each submit with a key.
   CHECK(key.size() <= kIdempotencyKeyBytesMax);
   std::array<char, sizeof function.value + kIdempotencyKeyBytesMax> scoped;
-  size_t bytes = 0;
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    scoped[bytes++] = static_cast<char>((function.value >> shift) & 0xFF);
-  }
-  std::ranges::copy(key, scoped.data() + bytes);
-  return hash128({scoped.data(), bytes + key.size()});
+  const auto prefix = big_endian<sizeof function.value>(function.value);
+  std::ranges::copy(key, std::ranges::copy(prefix, scoped.begin()).out);
+  return hash128({scoped.data(), prefix.size() + key.size()});
 }
 
 std::string hash_of_payload(std::string_view payload) {

@@ -3,19 +3,26 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace holdfast {
 
+template <size_t kBytes>
+std::array<char, kBytes> big_endian(uint64_t number) {
+  std::array<char, kBytes> bytes;
+  for (size_t n = 0; n < kBytes; ++n) {
+    bytes[n] = static_cast<char>((number >> (8 * (kBytes - 1 - n))) & 0xFF);
+  }
+  return bytes;
+}
+
 // The last `bytes` of the number, at most 8.
 inline void append_be(std::string& out, uint64_t number, int bytes) {
-  std::array<char, 8> all;
-  for (size_t n = 0; n < all.size(); ++n) {
-    all[n] = static_cast<char>((number >> (8 * (all.size() - 1 - n))) & 0xFF);
-  }
   const auto count = static_cast<size_t>(bytes);
+  const std::array<char, 8> all = big_endian<8>(number);
   out.append(all.data() + all.size() - count, count);
 }
 inline void append_be8(std::string& out, uint8_t number) { append_be(out, number, 1); }

@@ -56,7 +56,6 @@ struct Database {
 
   // The committer's.
   rocksdb::WriteBatch batch{0, 0, kRowProtectionBytes, 0};
-  std::vector<const Write*> ordered;  // of one commit; kept for its memory
   SideFile side_file;
 
   std::atomic<uint64_t> commit_count{0};

@@ -28,90 +28,63 @@ constexpr int kCacheShardBits = 2;  // few threads read; more shards split a sma
 // Bounds the replay at start, and makes quiet families flush, which would pin old logs.
 constexpr uint64_t kWalBytesMax = 24 * kMiB;
 
-// Where a family's inserts follow one another: its keys share so many bytes with the one
-// before, which a memtable's hint then finds. A whole key is a row that is written again
-// and again.
-constexpr size_t kFunctionAndLaneBytes = 5;
-constexpr size_t kNumberBytes = 4;
-constexpr size_t kNoBytes = 0;
+// Tables of the first level that is sorted; it holds four. Small is cheap to merge with: what
+// goes down from it moves unchanged at the new end of a queue, and vanishes with its tombstones
+// at the old one.
+constexpr uint64_t kTableBytes = 8 * kMiB;
+
+// Where a family's inserts follow one another: so many bytes its keys share with the one
+// before. A whole key is a row that is written again and again.
 constexpr size_t kWholeKey = SIZE_MAX;
-
-std::optional<size_t> hint_bytes(Family family) {
-  switch (family) {
-    case Family::meta:
-      return kWholeKey;
-    case Family::events:
-    case Family::waiting:
-    case Family::due:
-      return kFunctionAndLaneBytes;
-    case Family::dead_letters:
-    case Family::destinations:
-      return kNumberBytes;
-    case Family::running:
-    case Family::attempts:
-    case Family::history:
-    case Family::endings:
-      return kNoBytes;
-    case Family::idempotency:
-      return std::nullopt;  // hashes
-  }
-  return std::nullopt;
-}
-
-// A search begins where the last insert of the same prefix was, and not at the top. What
-// is put at one end and deleted at the other would otherwise search for each row anew, and
-// a later version of a row, since it stands before the earlier one.
-void set_insert_hint(rocksdb::ColumnFamilyOptions& options, std::optional<size_t> bytes) {
-  if (!bytes) return;
-  options.memtable_insert_with_hint_prefix_extractor.reset(
-      *bytes == kWholeKey ? rocksdb::NewNoopTransform() : rocksdb::NewFixedPrefixTransform(*bytes));
-}
+constexpr size_t kFunctionAndLane = 5;
+constexpr size_t kFunctionOrQueue = 4;
+constexpr size_t kNothing = 0;
 
 // What differs from family to family.
 struct FamilyShape {
-  size_t write_buffer_bytes;
-  size_t block_bytes;
-  uint64_t table_bytes;  // of the first level that is sorted; it holds four
-  std::optional<FrontOfQueue> queue;  // rows die by key: look out for thick tombstones
-  bool lookups_miss;  // point lookups of absent keys are common: a filter pays
-  bool scans_cached;  // what a scan reads is read again soon
-  bool compressed = true;
+  // 1 MB where little is written, more where a Put and its SingleDelete should meet in
+  // memory, most for the payloads.
+  size_t write_buffer_bytes = 1 * kMiB;
+  size_t block_bytes = 4 * kKiB;
+  std::optional<FrontOfQueue> queue = {};  // rows die by key: look out for thick tombstones
+  bool lookups_miss = false;  // point lookups of absent keys are common: a filter pays
+  bool scans_cached = false;  // what a scan reads is read again soon
+  std::optional<size_t> follows_within = {};  // see set_insert_hint(); empty: keys are hashes
 };
 
 FamilyShape shape_of(Family family) {
-  const size_t small_block = 4 * kKiB;
   const size_t large_block = 16 * kKiB;  // payloads and records compress better together
   const auto searched = FrontOfQueue::is_searched;
   switch (family) {
-    // A sorted level that is small is cheap to merge with. What goes down from it moves
-    // unchanged at the new end of a queue, and vanishes with its tombstones at the old one.
-    // Write buffers: 1 MB where little is written, more where a Put and its SingleDelete
-    // should meet in memory, most for the payloads.
     case Family::meta:
-      return {1 * kMiB, small_block, 8 * kMiB, {}, false, true};
+      return {.scans_cached = true, .follows_within = kWholeKey};
     case Family::events:
-      return {8 * kMiB, large_block, 8 * kMiB, FrontOfQueue::is_known, false, true};
+      return {.write_buffer_bytes = 8 * kMiB, .block_bytes = large_block,
+              .queue = FrontOfQueue::is_known, .scans_cached = true,
+              .follows_within = kFunctionAndLane};
     case Family::waiting:
-      return {2 * kMiB, small_block, 8 * kMiB, searched, false, true};
     case Family::due:
-      return {2 * kMiB, small_block, 8 * kMiB, searched, false, true};
+      return {.write_buffer_bytes = 2 * kMiB, .queue = searched, .scans_cached = true,
+              .follows_within = kFunctionAndLane};
     case Family::running:
-      return {2 * kMiB, small_block, 8 * kMiB, searched, false, true};
+      return {.write_buffer_bytes = 2 * kMiB, .queue = searched, .scans_cached = true,
+              .follows_within = kNothing};
     case Family::attempts:
-      return {1 * kMiB, large_block, 8 * kMiB, searched, false, false};
+      return {.block_bytes = large_block, .queue = searched, .follows_within = kNothing};
     case Family::idempotency:
-      // Two hashes and a key: LZ4 finds nothing, and its search costs more than the rest.
-      return {4 * kMiB, small_block, 8 * kMiB, {}, true, false, false};
+      return {.write_buffer_bytes = 4 * kMiB, .lookups_miss = true};
     case Family::history:
-      return {4 * kMiB, large_block, 8 * kMiB, {}, false, false};
+      return {.write_buffer_bytes = 4 * kMiB, .block_bytes = large_block,
+              .follows_within = kNothing};
     case Family::dead_letters:
-      return {1 * kMiB, large_block, 8 * kMiB, searched, false, false};
+      return {.block_bytes = large_block, .queue = searched, .follows_within = kFunctionOrQueue};
     case Family::destinations:
-      return {4 * kMiB, large_block, 8 * kMiB, searched, false, true};
+      return {.write_buffer_bytes = 4 * kMiB, .block_bytes = large_block, .queue = searched,
+              .scans_cached = true, .follows_within = kFunctionOrQueue};
     case Family::endings:
-      return {1 * kMiB, small_block, 8 * kMiB, {}, true, false};
+      return {.lookups_miss = true, .follows_within = kNothing};
   }
-  return {1 * kMiB, small_block, 8 * kMiB, {}, false, false};
+  return {};
 }
 
 void set_log_options(rocksdb::DBOptions& options) {
@@ -187,11 +160,11 @@ rocksdb::BlockBasedTableOptions table_options(const SharedParts& parts, const Fa
 
 void set_compaction_options(rocksdb::ColumnFamilyOptions& options, const FamilyShape& shape) {
   // The same compression on all levels, so that sorted tables are moved, not rewritten.
-  options.compression = shape.compressed ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+  options.compression = rocksdb::kLZ4Compression;
   options.bottommost_compression = rocksdb::kDisableCompressionOption;
   options.level_compaction_dynamic_level_bytes = true;
-  options.target_file_size_base = shape.table_bytes;
-  options.max_bytes_for_level_base = 4 * shape.table_bytes;
+  options.target_file_size_base = kTableBytes;
+  options.max_bytes_for_level_base = 4 * kTableBytes;
   options.level0_file_num_compaction_trigger = 4;
   options.level0_slowdown_writes_trigger = 20;
   options.level0_stop_writes_trigger = 36;
@@ -203,6 +176,14 @@ void set_compaction_options(rocksdb::ColumnFamilyOptions& options, const FamilyS
   }
 }
 
+// An insert's search begins where the last one of the same prefix was, and not at the top. What
+// is put at one end and deleted at the other would otherwise search for each row anew, and
+// a later version of a row, since it stands before the earlier one.
+void set_insert_hint(rocksdb::ColumnFamilyOptions& options, size_t bytes) {
+  options.memtable_insert_with_hint_prefix_extractor.reset(
+      bytes == kWholeKey ? rocksdb::NewNoopTransform() : rocksdb::NewFixedPrefixTransform(bytes));
+}
+
 rocksdb::ColumnFamilyOptions options_of_shape(const SharedParts& parts, const FamilyShape& shape) {
   rocksdb::ColumnFamilyOptions options;
   options.write_buffer_size = shape.write_buffer_bytes;
@@ -210,6 +191,7 @@ rocksdb::ColumnFamilyOptions options_of_shape(const SharedParts& parts, const Fa
   options.memtable_protection_bytes_per_key = 4;  // a flipped bit in memory stops the flush
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(parts, shape)));
   set_compaction_options(options, shape);
+  if (shape.follows_within) set_insert_hint(options, *shape.follows_within);
   return options;
 }
 
@@ -241,7 +223,6 @@ rocksdb::DBOptions database_options(const SharedParts& parts, rocksdb::Env& env)
 
 rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family family) {
   rocksdb::ColumnFamilyOptions options = options_of_shape(parts, shape_of(family));
-  set_insert_hint(options, hint_bytes(family));
   if (family == Family::idempotency) {
     // Nearly every submit asks for a key that is not there: answer without a search.
     options.memtable_prefix_bloom_size_ratio = 0.02;
@@ -258,10 +239,7 @@ rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family fam
 }
 
 rocksdb::ColumnFamilyOptions default_family_options(const SharedParts& parts) {
-  rocksdb::ColumnFamilyOptions options =
-      options_of_shape(parts, {1 * kMiB, 4 * kKiB, 8 * kMiB, {}, false, false});
-  set_insert_hint(options, kWholeKey);
-  return options;
+  return options_of_shape(parts, {.follows_within = kWholeKey});
 }
 
 void stop_counting() { rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable); }

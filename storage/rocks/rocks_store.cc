@@ -82,8 +82,8 @@ Result<> RocksStore::write_synced(std::span<const Write> writes) {
   const auto started = std::chrono::steady_clock::now();
   stop_counting();
   // In the order of the keys an insert into the memtable begins where the last one was.
-  std::vector<const Write*>& ordered = database.ordered;
-  ordered.clear();
+  std::vector<const Write*> ordered;
+  ordered.reserve(writes.size());
   for (const Write& write : writes) ordered.push_back(&write);
   std::ranges::sort(ordered, comes_before);
   database.batch.Clear();
