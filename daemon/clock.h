@@ -22,8 +22,8 @@
 namespace holdfast::daemon {
 
 struct ClockReading {
-  std::string_view boot_id;  // changes with each boot of the kernel; whoever read it keeps it
-  int64_t boottime_ms = 0;  // since that boot, suspend included
+  std::string_view boot_id;  // changes with each boot; must outlive the Clock it is given to
+  int64_t boottime_ms = 0;   // since that boot, suspend included
   int64_t wall_ms = 0;
   bool wall_synchronised = false;
 };

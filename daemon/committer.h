@@ -14,9 +14,9 @@
 // Reason  Then at most the last batch of the log can be torn, and what follows a bad
 //         spot tells damage from a tear (storage/rocks/wal_audit.h).
 //
-// Rule    A commit may be written on the loop's thread, as long as commits are quick();
-//         engine.h says which. On a slow disk the thread costs nothing, and the loop
-//         stays free.
+// Rule    A commit may be written on the loop's thread while commits are quick(). Which ones
+//         are, engine.h says.
+// Reason  On a slow disk the thread costs nothing beside the sync, and the loop stays free.
 //
 // Rule    A commit does not begin before it has gathered for the time set_linger() says,
 //         from the first that was added to it on; more that is added does not put it off.
@@ -75,12 +75,13 @@ class Committer {
   template <class Add>
   void add(Add&& add);
 
-  // Nothing is under way or may linger, and the last kQuickInARow commits took less than
-  // kQuickCommit each: then at most one commit blocks the loop for longer.
-  bool quick() const { return !busy_ && quick_lately(); }
+  // No commit may linger, and the last kQuickInARow took less than kQuickCommit each: then at
+  // most one blocks the loop for longer.
   bool quick_lately() const {
     return linger_ == Duration::zero() && quick_in_a_row_ >= kQuickInARow;
   }
+  // And nothing is under way.
+  bool quick() const { return !busy_ && quick_lately(); }
 
   // Writes it before it returns. Only while quick().
   Committed commit_here(Commit commit);
@@ -105,9 +106,9 @@ class Committer {
 
   storage::Store& store_;
   const std::function<void()> wake_;
-  bool busy_ = false;            // the loop's
-  std::atomic<uint32_t> quick_in_a_row_{0};  // whoever writes counts
-  storage::BatchWrites writes_;  // of whoever writes
+  bool busy_ = false;                        // the loop's
+  std::atomic<uint32_t> quick_in_a_row_{0};  // whoever writes counts, the loop reads
+  storage::BatchWrites writes_;              // of whoever writes
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -8,11 +8,9 @@
 #include "storage/views.h"
 
 namespace holdfast::daemon {
+namespace {
 
-namespace {
 constexpr size_t kAnswerBytesKept = 4096;  // of memory, from one answer to the next
-}
-namespace {
 
 bool lives(const storage::EventView& view) {
   return view.state == storage::ViewState::pending || view.state == storage::ViewState::running;

@@ -128,7 +128,8 @@ void Service::turn_over() {
   crash_point("before_replies");
   server_->flush_touched();
   crash_point("after_replies");
-  // What was pushed is a fact, and what has left makes room for more.
+  // What was pushed is a fact, what has left makes room for more, and behind it the few
+  // that have gathered are committed.
   while (pushed || workers.has_news() || engine_.commit_few()) {
     workers.tell_news();
     engine_.turn_over();

@@ -32,8 +32,8 @@ Step Lifecycle::begin() {
 Step Lifecycle::finish(Step step, const Moment& moment) {
   now_less_up_ = moment.now.time_since_epoch() - moment.up.time_since_epoch();
   release_held_back();
-  settled_.swap(touched_);
-  for (FunctionId id : settled_) {
+  finishing_.swap(touched_);
+  for (FunctionId id : finishing_) {
     Function& function = backlog_.at(id);
     function.workers_free = workers_.free(id);
     expire_blocked(step, function, moment);
@@ -45,14 +45,14 @@ Step Lifecycle::finish(Step step, const Moment& moment) {
   queues_.resume(step, moment);
   space_.written_bytes += bytes_written(step.batch);
   if (!has_disk()) disk_was_short_ = true;
-  settled_.insert(touched_);
+  finishing_.insert(touched_);
   touched_.clear();
-  for (FunctionId id : settled_) {
+  for (FunctionId id : finishing_) {
     Function& function = backlog_.at(id);
     backlog_.want_pages(step, function);
     rearm(function, moment);
   }
-  settled_.clear();
+  finishing_.clear();
   history_ages_at_.reset();
   if (const auto at = history_ages_at(ledger_.state(), settings_.limits)) {
     history_ages_at_ = moment.now + std::max(Duration{1}, *at - moment.lit);

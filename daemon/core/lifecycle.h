@@ -408,8 +408,8 @@ class Lifecycle {
   bool room_grew_ = false;
   size_t claims_ = 0;
   uint32_t slots_max_ = 0;
-  FunctionSet touched_;  // by this step
-  FunctionSet settled_;  // finish() is at these; kept for its memory
+  FunctionSet touched_;    // by this step
+  FunctionSet finishing_;  // finish() is at these; a member for its memory's sake
 
   // Cancels whose event is being looked for. Of several looks the last one counts:
   // an event may start and end between an early look and its answer.

@@ -125,13 +125,17 @@ TEST_F(EngineTest, ALonelyStepIsWrittenHereAndAnsweredInItsTurn) {
 }
 
 TEST_F(EngineTest, AFewStepsOfATurnAreOneCommit) {
-  lonely_steps_until_here();
-  const uint64_t commits = store_.commits;
-  submit();
-  const Ticket second = submit();
-  end_turn();
-  if (!written_here()) GTEST_SKIP() << "commits were not quick just then";
-  EXPECT_TRUE(answered(second));
+  uint64_t commits = 0;
+  int turns = 0;
+  do {  // a busy machine may make a commit slow just then
+    ASSERT_LT(++turns, 100);
+    lonely_steps_until_here();
+    commits = store_.commits;
+    submit();
+    submit();
+    end_turn();
+  } while (!written_here());
+  EXPECT_TRUE(answered(last_ticket_));
   EXPECT_EQ(store_.commits, commits + 1);
 }
 
@@ -148,19 +152,24 @@ TEST_F(EngineTest, AFewWaitForWhoeverIsReadyButNotForEver) {
   Result<std::unique_ptr<uv::Stream>> other = uv::Stream::adopt(loop_, ours);
   (*other)->read_start([](std::string_view) {}, [](bool) {});
   testing::run_for(loop_, Duration{1});
-  lonely_steps_until_here();
-  const uint64_t commits = store_.commits;
-  send_all(theirs, "x");
-  const auto began = std::chrono::steady_clock::now();
-  const Ticket ticket = submit();
-  end_turn();
-  if (std::chrono::steady_clock::now() - began < kGatherMax) {
-    EXPECT_EQ(store_.commits, commits) << "somebody is ready, and might join it";
+  bool in_time = false;  // a busy machine may take longer than they wait
+  for (int turns = 0; !in_time; ++turns) {
+    ASSERT_LT(turns, 100);
+    lonely_steps_until_here();
+    const uint64_t commits = store_.commits;
+    send_all(theirs, "x");
+    const auto began = std::chrono::steady_clock::now();
+    const Ticket ticket = submit();
+    end_turn();
+    in_time = std::chrono::steady_clock::now() - began < kGatherMax;
+    if (in_time) {
+      EXPECT_EQ(store_.commits, commits) << "somebody is ready, and might join it";
+    }
+    std::this_thread::sleep_for(kGatherMax);
+    end_turn();  // he has not been heard yet
+    EXPECT_TRUE(run([&] { return answered(ticket); }));
+    EXPECT_FALSE(written_here());
   }
-  std::this_thread::sleep_for(kGatherMax);
-  end_turn();  // he has not been heard yet
-  EXPECT_TRUE(run([&] { return answered(ticket); }));
-  EXPECT_FALSE(written_here());
   ::close(theirs);
 }
 
