@@ -3,7 +3,6 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/perf_level.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
@@ -12,6 +11,7 @@
 #include "storage/base/mutant.h"
 #include "storage/rocks/collector.h"
 #include "storage/rocks/cut_off_filter.h"
+#include "storage/rocks/memtable.h"
 
 namespace holdfast::storage {
 
@@ -33,13 +33,6 @@ constexpr uint64_t kWalBytesMax = 24 * kMiB;
 // at the old one.
 constexpr uint64_t kTableBytes = 8 * kMiB;
 
-// Where a family's inserts follow one another: so many bytes its keys share with the one
-// before. A whole key is a row that is written again and again.
-constexpr size_t kWholeKey = SIZE_MAX;
-constexpr size_t kFunctionAndLane = 5;
-constexpr size_t kFunctionOrQueue = 4;
-constexpr size_t kNothing = 0;
-
 // What differs from family to family.
 struct FamilyShape {
   // 1 MB where little is written, more where a Put and its SingleDelete should meet in
@@ -49,7 +42,6 @@ struct FamilyShape {
   std::optional<FrontOfQueue> queue = {};  // rows die by key: look out for thick tombstones
   bool lookups_miss = false;  // point lookups of absent keys are common: a filter pays
   bool scans_cached = false;  // what a scan reads is read again soon
-  std::optional<size_t> follows_within = {};  // see set_insert_hint(); empty: keys are hashes
 };
 
 FamilyShape shape_of(Family family) {
@@ -57,32 +49,28 @@ FamilyShape shape_of(Family family) {
   const auto searched = FrontOfQueue::is_searched;
   switch (family) {
     case Family::meta:
-      return {.scans_cached = true, .follows_within = kWholeKey};
+      return {.scans_cached = true};
     case Family::events:
       return {.write_buffer_bytes = 8 * kMiB, .block_bytes = large_block,
-              .queue = FrontOfQueue::is_known, .scans_cached = true,
-              .follows_within = kFunctionAndLane};
+              .queue = FrontOfQueue::is_known, .scans_cached = true};
     case Family::waiting:
     case Family::due:
-      return {.write_buffer_bytes = 2 * kMiB, .queue = searched, .scans_cached = true,
-              .follows_within = kFunctionAndLane};
+      return {.write_buffer_bytes = 2 * kMiB, .queue = searched, .scans_cached = true};
     case Family::running:
-      return {.write_buffer_bytes = 2 * kMiB, .queue = searched, .scans_cached = true,
-              .follows_within = kNothing};
+      return {.write_buffer_bytes = 2 * kMiB, .queue = searched, .scans_cached = true};
     case Family::attempts:
-      return {.block_bytes = large_block, .queue = searched, .follows_within = kNothing};
+      return {.block_bytes = large_block, .queue = searched};
     case Family::idempotency:
       return {.write_buffer_bytes = 4 * kMiB, .lookups_miss = true};
     case Family::history:
-      return {.write_buffer_bytes = 4 * kMiB, .block_bytes = large_block,
-              .follows_within = kNothing};
+      return {.write_buffer_bytes = 4 * kMiB, .block_bytes = large_block};
     case Family::dead_letters:
-      return {.block_bytes = large_block, .queue = searched, .follows_within = kFunctionOrQueue};
+      return {.block_bytes = large_block, .queue = searched};
     case Family::destinations:
       return {.write_buffer_bytes = 4 * kMiB, .block_bytes = large_block, .queue = searched,
-              .scans_cached = true, .follows_within = kFunctionOrQueue};
+              .scans_cached = true};
     case Family::endings:
-      return {.lookups_miss = true, .follows_within = kNothing};
+      return {.lookups_miss = true};
   }
   return {};
 }
@@ -176,14 +164,6 @@ void set_compaction_options(rocksdb::ColumnFamilyOptions& options, const FamilyS
   }
 }
 
-// An insert's search begins where the last one of the same prefix was, and not at the top. What
-// is put at one end and deleted at the other would otherwise search for each row anew, and
-// a later version of a row, since it stands before the earlier one.
-void set_insert_hint(rocksdb::ColumnFamilyOptions& options, size_t bytes) {
-  options.memtable_insert_with_hint_prefix_extractor.reset(
-      bytes == kWholeKey ? rocksdb::NewNoopTransform() : rocksdb::NewFixedPrefixTransform(bytes));
-}
-
 rocksdb::ColumnFamilyOptions options_of_shape(const SharedParts& parts, const FamilyShape& shape) {
   rocksdb::ColumnFamilyOptions options;
   options.write_buffer_size = shape.write_buffer_bytes;
@@ -191,7 +171,7 @@ rocksdb::ColumnFamilyOptions options_of_shape(const SharedParts& parts, const Fa
   options.memtable_protection_bytes_per_key = 4;  // a flipped bit in memory stops the flush
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(parts, shape)));
   set_compaction_options(options, shape);
-  if (shape.follows_within) set_insert_hint(options, *shape.follows_within);
+  options.memtable_factory = entry_list_factory();
   return options;
 }
 
@@ -239,7 +219,7 @@ rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family fam
 }
 
 rocksdb::ColumnFamilyOptions default_family_options(const SharedParts& parts) {
-  return options_of_shape(parts, {.follows_within = kWholeKey});
+  return options_of_shape(parts, {});
 }
 
 void stop_counting() { rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable); }

@@ -1,0 +1,173 @@
+#include "storage/rocks/memtable.h"
+
+#include <deque>
+#include <mutex>
+#include <new>
+#include <vector>
+
+#include "storage/base/check.h"
+#include "storage/rocks/entry_list.h"
+
+namespace holdfast::storage {
+
+namespace {
+
+// Memory for the cursors of one memtable. RocksDB wants an iterator in an arena of its own,
+// of which its headers show nothing, and then never frees it: it only calls the destructor.
+// So a cursor goes back to its memtable by its destructor.
+class CursorMemory {
+ public:
+  static constexpr size_t kBytes = 64;
+
+  void* take() {
+    const std::lock_guard lock{mutex_};
+    if (free_.empty()) return places_.emplace_back().bytes;
+    void* place = free_.back();
+    free_.pop_back();
+    return place;
+  }
+
+  void give_back(void* place) {
+    const std::lock_guard lock{mutex_};
+    free_.push_back(place);
+  }
+
+ private:
+  struct Place {
+    alignas(std::max_align_t) char bytes[kBytes];
+  };
+
+  std::mutex mutex_;
+  std::deque<Place> places_;
+  std::vector<void*> free_;
+};
+
+// What is left of a cursor when the rest is destroyed: bases go in the reverse order, so
+// this one, being the first, is the last to touch the memory that it gives back.
+class Lent {
+ public:
+  Lent(CursorMemory* memory, void* place) : memory_(memory), place_(place) {}
+  ~Lent() {
+    if (memory_ != nullptr) memory_->give_back(place_);
+  }
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+
+ private:
+  CursorMemory* const memory_;  // null: it lies elsewhere
+  void* const place_;
+};
+
+class Cursor final : private Lent, public rocksdb::MemTableRep::Iterator {
+ public:
+  explicit Cursor(const EntryList& list) : Lent(nullptr, nullptr), list_(list) {}
+
+  static Cursor* in(CursorMemory& memory, const EntryList& list) {
+    void* place = memory.take();
+    return ::new (place) Cursor{list, memory, place};
+  }
+
+  // Where RocksDB does delete it, the destructor has done all.
+  static void operator delete(void*) {}
+
+  bool Valid() const override { return node_ != nullptr; }
+  const char* key() const override { return EntryList::entry(node_); }
+  void Next() override { node_ = EntryList::next(node_); }
+  void Prev() override { node_ = list_.before(EntryKey::of_entry(key())); }
+  void Seek(const rocksdb::Slice& key, const char* /*encoded*/) override {
+    node_ = list_.at_or_behind(EntryKey::of_internal(key.ToStringView()));
+  }
+  void SeekForPrev(const rocksdb::Slice& key, const char* encoded) override {
+    Seek(key, encoded);
+    const EntryKey sought = EntryKey::of_internal(key.ToStringView());
+    if (node_ == nullptr) return SeekToLast();
+    if (compare(EntryKey::of_entry(this->key()), sought) > 0) Prev();
+  }
+  void SeekToFirst() override { node_ = list_.first(); }
+  void SeekToLast() override { node_ = list_.last(); }
+
+ private:
+  Cursor(const EntryList& list, CursorMemory& memory, void* place)
+      : Lent(&memory, place), list_(list) {}
+
+  const EntryList& list_;
+  const EntryList::Node* node_ = nullptr;
+};
+static_assert(sizeof(Cursor) <= CursorMemory::kBytes);
+
+// The cursor that the Get() of this thread looks with.
+thread_local Cursor* looking = nullptr;
+
+class Memtable final : public rocksdb::MemTableRep {
+ public:
+  explicit Memtable(rocksdb::Allocator* allocator) : MemTableRep(allocator) {}
+
+  rocksdb::KeyHandle Allocate(const size_t bytes, char** entry) override {
+    char* memory = nullptr;
+    height_ = list_.draw_height();
+    MemTableRep::Allocate(EntryList::node_bytes(height_, bytes), &memory);
+    allocated_ = EntryList::make_node(memory, height_);
+    *entry = EntryList::entry(allocated_);
+    return allocated_;
+  }
+
+  void Insert(rocksdb::KeyHandle handle) override {
+    CHECK(handle == allocated_);
+    list_.insert(allocated_, height_);
+    allocated_ = nullptr;
+  }
+
+  bool Contains(const char* entry) const override {
+    const EntryKey key = EntryKey::of_entry(entry);
+    const EntryList::Node* found = list_.at_or_behind(key);
+    return found != nullptr && compare(EntryKey::of_entry(EntryList::entry(found)), key) == 0;
+  }
+
+  // Only RocksDB's own Get() can read its LookupKey. It asks for an iterator, and forgets to
+  // delete it: it gets one that is ours.
+  void Get(const rocksdb::LookupKey& key, void* argument,
+           bool (*take)(void* argument, const char* entry)) override {
+    Cursor cursor{list_};
+    looking = &cursor;
+    MemTableRep::Get(key, argument, take);
+    looking = nullptr;
+  }
+
+  Iterator* GetDynamicPrefixIterator(rocksdb::Arena* arena) override {
+    return arena == nullptr && looking != nullptr ? looking : GetIterator(arena);
+  }
+
+  Iterator* GetIterator(rocksdb::Arena* /*arena*/) override {
+    return Cursor::in(cursors_, list_);
+  }
+
+  // Beside what came from its allocator. The cursors are few; and RocksDB insists that a
+  // memtable which is only read any more does not grow.
+  size_t ApproximateMemoryUsage() override { return 0; }
+
+ private:
+  EntryList list_;
+  EntryList::Node* allocated_ = nullptr;  // not inserted yet
+  int height_ = 0;                        // its
+  CursorMemory cursors_;
+};
+
+class EntryListFactory final : public rocksdb::MemTableRepFactory {
+ public:
+  using MemTableRepFactory::CreateMemTableRep;
+  rocksdb::MemTableRep* CreateMemTableRep(const rocksdb::MemTableRep::KeyComparator&,
+                                          rocksdb::Allocator* allocator,
+                                          const rocksdb::SliceTransform*,
+                                          rocksdb::Logger*) override {
+    return new Memtable{allocator};
+  }
+  const char* Name() const override { return "holdfast.entry_list"; }
+};
+
+}  // namespace
+
+std::shared_ptr<rocksdb::MemTableRepFactory> entry_list_factory() {
+  return std::make_shared<EntryListFactory>();
+}
+
+}  // namespace holdfast::storage

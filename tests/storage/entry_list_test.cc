@@ -1,0 +1,198 @@
+#include "storage/rocks/entry_list.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstring>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "storage/base/random.h"
+
+namespace holdfast::storage {
+namespace {
+
+// As RocksDB writes it; the tag stands behind the key.
+std::string entry_of(const std::string& key, uint64_t tag) {
+  std::string entry;
+  for (size_t bytes = key.size() + sizeof tag;; bytes >>= 7) {
+    entry.push_back(static_cast<char>(bytes < 0x80 ? bytes : (bytes & 0x7F) | 0x80));
+    if (bytes < 0x80) break;
+  }
+  entry += key;
+  for (int shift = 0; shift < 64; shift += 8) entry.push_back(static_cast<char>(tag >> shift));
+  return entry;
+}
+
+// The order that the list promises, said another way.
+struct Rank {
+  std::string key;
+  uint64_t tag_from_above;
+  auto operator<=>(const Rank&) const = default;
+};
+
+Rank rank_of(const EntryKey& key) { return {std::string{key.key}, UINT64_MAX - key.tag}; }
+
+// A list, and the memory of its nodes.
+class Entries {
+ public:
+  void insert(const std::string& key, uint64_t tag) {
+    const std::string entry = entry_of(key, tag);
+    const int height = list.draw_height();
+    // One byte further each time: RocksDB's memory is not aligned.
+    const size_t shift = memory_.size() % sizeof(void*);
+    const size_t bytes = EntryList::node_bytes(height, entry.size());
+    memory_.push_back(std::make_unique<char[]>(bytes + shift));
+    EntryList::Node* node = EntryList::make_node(memory_.back().get() + shift, height);
+    std::memcpy(EntryList::entry(node), entry.data(), entry.size());
+    list.insert(node, height);
+  }
+
+  EntryList list;
+
+ private:
+  std::vector<std::unique_ptr<char[]>> memory_;
+};
+
+std::optional<Rank> rank_at(const EntryList::Node* node) {
+  if (node == nullptr) return std::nullopt;
+  return rank_of(EntryKey::of_entry(EntryList::entry(node)));
+}
+
+std::optional<Rank> rank_at(const std::set<Rank>& model, std::set<Rank>::const_iterator place) {
+  if (place == model.end()) return std::nullopt;
+  return *place;
+}
+
+TEST(EntryList, an_empty_one_has_nothing) {
+  const EntryList list;
+  EXPECT_EQ(list.first(), nullptr);
+  EXPECT_EQ(list.last(), nullptr);
+  EXPECT_EQ(list.before({"a", 1}), nullptr);
+  EXPECT_EQ(list.at_or_behind({"", UINT64_MAX}), nullptr);
+}
+
+TEST(EntryList, keys_rise_bytewise_and_the_newest_of_one_key_comes_first) {
+  const std::vector<EntryKey> rising{
+      {"", 9}, {"", 3}, {std::string_view{"\0", 1}, 1}, {"a", 7}, {"a", 6}, {"aa", 1}, {"b", 1},
+      {"\x7F", 1}, {"\x80", 1}, {"\xFF", 2}};
+  for (size_t one = 0; one < rising.size(); ++one) {
+    for (size_t other = 0; other < rising.size(); ++other) {
+      const int expected = one < other ? -1 : one > other ? 1 : 0;
+      const int order = compare(rising[one], rising[other]);
+      EXPECT_EQ((order > 0) - (order < 0), expected) << one << " and " << other;
+    }
+  }
+}
+
+TEST(EntryList, reads_keys_of_any_length) {
+  for (const size_t bytes : {0u, 1u, 119u, 120u, 127u, 128u, 16'375u, 16'376u, 3'000'000u}) {
+    const std::string key(bytes, 'k');
+    const std::string entry = entry_of(key, 77);
+    EXPECT_EQ(EntryKey::of_entry(entry.data()).key, key);
+    EXPECT_EQ(EntryKey::of_entry(entry.data()).tag, 77u);
+  }
+}
+
+// What inserts come after one another decides where the search begins.
+enum class Comes : uint8_t { anywhere, rising, falling, at_two_ends };
+
+std::string key_number(uint64_t number) {
+  std::string key(8, '\0');
+  for (size_t n = 0; n < 8; ++n) key[n] = static_cast<char>(number >> (56 - 8 * n));
+  return key;
+}
+
+std::string key_of(Comes comes, uint64_t n, Random& random) {
+  switch (comes) {
+    case Comes::anywhere:
+      return std::string(random.up_to(3), static_cast<char>(random.up_to(255)));
+    case Comes::rising:
+      return key_number(n);
+    case Comes::falling:
+      return key_number(UINT64_MAX - n);
+    case Comes::at_two_ends:
+      return key_number(n % 2 == 0 ? n : 100'000 + n);
+  }
+  return {};
+}
+
+TEST(EntryList, finds_what_a_sorted_set_finds) {
+  for (const Comes comes :
+       {Comes::anywhere, Comes::rising, Comes::falling, Comes::at_two_ends}) {
+    Random random{static_cast<uint64_t>(comes) + 1};
+    Entries entries;
+    std::set<Rank> model;
+    for (uint64_t n = 1; n <= 3000; ++n) {
+      const std::string key = key_of(comes, n, random);
+      entries.insert(key, n);
+      model.insert(rank_of({key, n}));
+
+      const std::string asked = key_of(comes, 1 + random.up_to(n), random);
+      const EntryKey sought{asked, random.up_to(n)};
+      const auto place = model.lower_bound(rank_of(sought));
+      ASSERT_EQ(rank_at(entries.list.at_or_behind(sought)), rank_at(model, place));
+      ASSERT_EQ(rank_at(entries.list.before(sought)),
+                place == model.begin() ? std::nullopt : rank_at(model, std::prev(place)));
+      ASSERT_EQ(rank_at(entries.list.first()), *model.begin());
+      ASSERT_EQ(rank_at(entries.list.last()), *model.rbegin());
+    }
+    const EntryList::Node* node = entries.list.first();
+    for (const Rank& rank : model) {
+      ASSERT_EQ(rank_at(node), rank);
+      node = EntryList::next(node);
+    }
+    EXPECT_EQ(node, nullptr);
+  }
+}
+
+TEST(EntryListDeath, two_equal_entries_are_a_bug) {
+  Entries entries;
+  for (uint64_t n = 1; n < 100; ++n) entries.insert(key_number(n), 1);
+  EXPECT_DEATH(entries.insert(key_number(40), 1), "CHECK");
+}
+
+TEST(EntryList, readers_see_whole_entries_in_order_while_one_thread_inserts) {
+  constexpr uint64_t kCount = 20'000;
+  Entries entries;
+  std::atomic<bool> done{false};
+  std::atomic<int> disorders{0};
+  const auto read = [&](bool backwards) {
+    size_t seen = 0;
+    while ((!done.load() || seen < kCount) && disorders.load() == 0) {
+      const size_t before = seen;
+      seen = 0;
+      std::optional<Rank> previous;
+      const EntryList::Node* node = backwards ? entries.list.last() : entries.list.first();
+      while (node != nullptr) {
+        const EntryKey key = EntryKey::of_entry(EntryList::entry(node));
+        const Rank rank = rank_of(key);
+        if (key.key.size() != 8) ++disorders;
+        if (previous && !(backwards ? rank < *previous : *previous < rank)) ++disorders;
+        previous = rank;
+        ++seen;
+        node = backwards ? entries.list.before(key) : EntryList::next(node);
+        // Backwards each step is a search: not the whole list each time.
+        if (backwards && seen == 300 && !done.load()) break;
+      }
+      if (!backwards && seen < before) ++disorders;
+    }
+  };
+  std::thread forwards{read, false};
+  std::thread backwards{read, true};
+  Random random{5};
+  for (uint64_t n = 1; n <= kCount; ++n) entries.insert(key_number(random.up_to(50)), n);
+  done.store(true);
+  forwards.join();
+  backwards.join();
+  EXPECT_EQ(disorders.load(), 0);
+}
+
+}  // namespace
+}  // namespace holdfast::storage
