@@ -254,7 +254,8 @@ Result<std::unique_ptr<Database>> open_database(const OpenOptions& options, Open
   crash_point("after_audit");
 
   auto database = std::make_unique<Database>();
-  database->env = store_env(base);
+  database->env = store_env(
+      base, options.env != nullptr ? PrepareLogs::in_small_steps : PrepareLogs::where_it_pays);
   database->read_only = options.read_only;
   const Result<> opened = open_rocksdb(options, *database);
   if (!opened) return opened.error();

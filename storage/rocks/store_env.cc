@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "storage/rocks/manifest.h"
+#include "storage/rocks/prepared_log.h"
 #include "storage/rocks/synced_manifest.h"
 
 namespace holdfast::storage {
@@ -16,6 +17,10 @@ namespace holdfast::storage {
 using rocksdb::IOStatus;
 
 namespace {
+
+bool is_log(const std::string& path) { return path.ends_with(".log"); }
+
+std::string folder_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
 
 // The front of a file.
 class ShortenedFile final : public rocksdb::FSSequentialFileOwnerWrapper {
@@ -78,8 +83,8 @@ class ManifestFile final : public rocksdb::FSWritableFileOwnerWrapper {
 
 class StoreFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  explicit StoreFileSystem(rocksdb::Env& base)
-      : FileSystemWrapper(base.GetFileSystem()), base_(base) {}
+  StoreFileSystem(rocksdb::Env& base, PrepareLogs prepare)
+      : FileSystemWrapper(base.GetFileSystem()), base_(base), prepare_(prepare) {}
   const char* Name() const override { return "holdfast.store"; }
 
   rocksdb::FileOptions OptimizeForLogWrite(const rocksdb::FileOptions& file_options,
@@ -110,6 +115,15 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
     if (made.ok() && is_manifest(path)) {
       *file = std::make_unique<ManifestFile>(std::move(*file), SyncedManifest{base_, path});
     }
+    if (made.ok() && is_log(path) && prepares_in(folder_of(path))) {
+      std::unique_ptr<rocksdb::FSRandomRWFile> ahead;
+      // Without it the log is written as it is.
+      target()->NewRandomRWFile(path, options, &ahead, context).PermitUncheckedError();
+      const uint64_t stretch = prepare_ == PrepareLogs::in_small_steps
+                                   ? 2 * PreparedLog::kPageBytes
+                                   : PreparedLog::kStretchBytes;
+      *file = std::make_unique<PreparedLog>(std::move(*file), std::move(ahead), stretch);
+    }
     return made;
   }
 
@@ -130,13 +144,18 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
     return read_manifest(reader);
   }
 
+  bool prepares_in(const std::string& folder) const {
+    return prepare_ == PrepareLogs::in_small_steps || preparing_pays(folder);
+  }
+
   rocksdb::Env& base_;
+  const PrepareLogs prepare_;
 };
 
 class StoreEnv final : public rocksdb::EnvWrapper {
  public:
-  explicit StoreEnv(rocksdb::Env& base) : EnvWrapper(&base) {
-    file_system_ = std::make_shared<StoreFileSystem>(base);
+  StoreEnv(rocksdb::Env& base, PrepareLogs prepare) : EnvWrapper(&base) {
+    file_system_ = std::make_shared<StoreFileSystem>(base, prepare);
     system_clock_ = base.GetSystemClock();
   }
   const char* Name() const override { return "holdfast.store"; }
@@ -144,8 +163,8 @@ class StoreEnv final : public rocksdb::EnvWrapper {
 
 }  // namespace
 
-std::unique_ptr<rocksdb::Env> store_env(rocksdb::Env& base) {
-  return std::make_unique<StoreEnv>(base);
+std::unique_ptr<rocksdb::Env> store_env(rocksdb::Env& base, PrepareLogs prepare) {
+  return std::make_unique<StoreEnv>(base, prepare);
 }
 
 }  // namespace holdfast::storage

@@ -1,9 +1,13 @@
-// StoreEnv: the file system as the store wants RocksDB to see it. Two things differ.
+// StoreEnv: the file system as the store wants RocksDB to see it. Three things differ.
 //
 // Rule    The preallocation of a write-ahead log shows in the size of its file.
 // Reason  RocksDB hides it, so that every append changes the size and every sync must
 //         commit metadata too. Shown, a commit is about 30 % faster and a sync writes
 //         half as much flash; the log then ends in zeros, which its reader skips.
+//
+// Rule    Where it pays, the log is written over zeros that were written before
+//         (prepared_log.h).
+// Reason  A small commit then has nothing to tell the file system.
 //
 // Rule    A MANIFEST ends with its last whole edit before a bad spot, if that spot lies
 //         behind all that is known to have been synced (synced_manifest.h). If it does
@@ -21,11 +25,16 @@
 
 #include <rocksdb/env.h>
 
+#include <cstdint>
 #include <memory>
 
 namespace holdfast::storage {
 
+// Which logs are prepared. Of a base that is no real file system nobody can tell whether it
+// pays: there, in tests, it is done in small steps, so that they meet many of them.
+enum class PrepareLogs : uint8_t { where_it_pays, in_small_steps };
+
 // With the clock of its base, which NewCompositeEnv would not keep.
-std::unique_ptr<rocksdb::Env> store_env(rocksdb::Env& base);
+std::unique_ptr<rocksdb::Env> store_env(rocksdb::Env& base, PrepareLogs prepare);
 
 }  // namespace holdfast::storage

@@ -63,7 +63,7 @@ class SmallLog {
     for (const FamilyRow& row : kFamilies) {
       families.emplace_back(std::string{row.name}, family_options(parts_, row.family));
     }
-    log_env_ = store_env(env_);
+    log_env_ = store_env(env_, PrepareLogs::in_small_steps);
     for (rocksdb::ColumnFamilyDescriptor& family : families) {
       family.options.max_write_buffer_number = 8;  // so that commits go on meanwhile
     }
