@@ -55,7 +55,7 @@ struct Database {
   bool read_only = false;
 
   // The committer's.
-  rocksdb::WriteBatch batch{0, 0, kRowProtectionBytes, 0};
+  rocksdb::WriteBatch batch;
   SideFile side_file;
 
   std::atomic<uint64_t> commit_count{0};

@@ -168,7 +168,9 @@ rocksdb::ColumnFamilyOptions options_of_shape(const SharedParts& parts, const Fa
   rocksdb::ColumnFamilyOptions options;
   options.write_buffer_size = shape.write_buffer_bytes;
   options.max_write_buffer_number = 2;
-  options.memtable_protection_bytes_per_key = 4;  // a flipped bit in memory stops the flush
+  // A flipped bit in a memtable, where rows lie for days, stops the flush. A batch has no
+  // checksums: it lives for its commit, and what it is made from has none either.
+  options.memtable_protection_bytes_per_key = 4;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(parts, shape)));
   set_compaction_options(options, shape);
   options.memtable_factory = entry_list_factory();

@@ -43,7 +43,4 @@ rocksdb::ReadOptions scan_options(Family family);
 // the counter costs more than the comparison. It goes by thread: each says so itself.
 void stop_counting();
 
-// Bytes of checksum that protect each row of a batch on its way into the memtable.
-inline constexpr size_t kRowProtectionBytes = 8;
-
 }  // namespace holdfast::storage
