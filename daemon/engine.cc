@@ -17,6 +17,9 @@ constexpr Duration kSleepMax = std::chrono::seconds{1};
 // What gathers within a turn before the committer gets it.
 constexpr size_t kMutationsPerTurn = 64;
 
+// So many may have memory while there are none.
+constexpr size_t kMutationsKept = 4 * kMutationsPerTurn;
+
 }  // namespace
 
 Engine::Engine(uv::Loop& loop, storage::Store& store, core::Lifecycle& core, Clock clock,
@@ -95,7 +98,8 @@ bool Engine::commit_few() {
 
 void Engine::fill(Commit& next, bool fresh) {
   next.last = last_step_;
-  next.batch.append(std::exchange(gathering_, {}));
+  next.batch.append(std::move(gathering_));  // its memory stays, for what comes next
+  if (gathering_.mutations.capacity() > kMutationsKept) gathering_ = {};
   next.counters.overlay(core_.seal(clock_.stamp(), fresh ? core::Seal::next : core::Seal::again));
   if (history_cutoff_) next.history_cutoff = std::exchange(history_cutoff_, std::nullopt);
   crash_point("after_seal");

@@ -13,8 +13,9 @@
 namespace holdfast::daemon {
 
 namespace {
-// Of memory for replies, while there are none. Times the connections, so not much.
-constexpr size_t kOutputBytesKept = 1024;
+// Of memory for replies, while there are none. Times the connections, so not much: what a
+// worker needs whose events are small.
+constexpr size_t kOutputBytesKept = 4096;
 }  // namespace
 
 bool is_admin(const uv::Peer& peer) { return peer.uid == 0 || peer.uid == geteuid(); }

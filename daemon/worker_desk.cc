@@ -12,6 +12,9 @@
 namespace holdfast::daemon {
 namespace {
 
+// Of memory for the next push.
+constexpr size_t kPushBytesKept = 64u << 10;
+
 bool is_named(uid_t uid, const std::vector<std::string>& users) {
   return std::any_of(users.begin(), users.end(), [uid](const std::string& name) {
     const passwd* user = ::getpwnam(name.c_str());
@@ -132,23 +135,24 @@ bool WorkerDesk::has_room(SessionId session, const Push& push) const {
 
 void WorkerDesk::send(core::WorkerId id, SessionId to, Push push) {
   const storage::BoxTag box = engine_.core().ledger().box();
-  std::string bytes;
+  push_.clear();
   std::visit(match{
                  [&](core::StartAttempt& start) {
                    const Moment now = engine_.moment();
                    start.deadline_wall = now.wall + start.settings->timeout;
                    engine_.absorb(
                        engine_.core().attempt_pushed(id, start.event, start.attempt, now));
-                   api::append_push(bytes, start, box);
-                   server_->push(to, bytes);
+                   api::append_push(push_, start, box);
+                   server_->push(to, push_);
                  },
                  [&](const core::StopAttempt& stop) {
-                   api::append_push(bytes, stop, box);
-                   server_->push(to, bytes);
+                   api::append_push(push_, stop, box);
+                   server_->push(to, push_);
                  },
                  [&](const std::string& reply) { server_->reply(to, reply); },
              },
              push);
+  if (push_.capacity() > kPushBytesKept) push_ = {};
 }
 
 bool WorkerDesk::send_pushes() {

@@ -89,6 +89,7 @@ class WorkerDesk {
   std::unordered_map<SessionId, core::WorkerId> by_session_;
   std::vector<std::function<core::Step(core::Lifecycle&, const Moment&)>> news_;
   std::set<core::WorkerId> waiting_;  // have pushes
+  std::string push_;  // the one that is being written
   core::WorkerId last_id_;
 };
 

@@ -102,9 +102,14 @@ inline bool same_meta_row(const Mutation& one, const Mutation& other) {
 }
 
 struct Batch {
+  static constexpr size_t kMutationsOfAStep = 3;  // most steps have no more
+
   std::vector<Mutation> mutations;
 
-  void push(Mutation mutation) { mutations.push_back(std::move(mutation)); }
+  void push(Mutation mutation) {
+    if (mutations.capacity() == 0) mutations.reserve(kMutationsOfAStep);
+    mutations.push_back(std::move(mutation));
+  }
   void append(Batch&& later) {
     mutations.insert(mutations.end(), std::make_move_iterator(later.mutations.begin()),
                      std::make_move_iterator(later.mutations.end()));

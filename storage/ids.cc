@@ -1,5 +1,7 @@
 #include "storage/ids.h"
 
+#include <array>
+
 #include "storage/base/check.h"
 
 namespace holdfast::storage {
@@ -20,21 +22,28 @@ constexpr bool is_dash_at(size_t position) {
   return position == 8 || position == 13 || position == 18 || position == 23;
 }
 
-std::optional<uint64_t> hex_digit(char digit) {
-  if (digit >= '0' && digit <= '9') return static_cast<uint64_t>(digit - '0');
-  if (digit >= 'a' && digit <= 'f') return static_cast<uint64_t>(digit - 'a' + 10);
-  if (digit >= 'A' && digit <= 'F') return static_cast<uint64_t>(digit - 'A' + 10);
-  return std::nullopt;
-}
+constexpr uint8_t kNoDigit = 0xFF;
+
+// What each character is worth as a digit.
+constexpr std::array<uint8_t, 256> kDigitOf = [] {
+  std::array<uint8_t, 256> digit_of{};
+  digit_of.fill(kNoDigit);
+  for (uint8_t n = 0; n < 10; ++n) digit_of[size_t{'0'} + n] = n;
+  for (uint8_t n = 10; n < 16; ++n) {
+    digit_of[size_t{'a'} + n - 10] = n;
+    digit_of[size_t{'A'} + n - 10] = n;
+  }
+  return digit_of;
+}();
 
 std::string to_text(const Halves& halves) {
   static constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(kRequestIdBytes);
+  std::string text(kRequestIdBytes, '-');
+  size_t at = 0;
   for (const uint64_t half : {halves.high, halves.low}) {
     for (int shift = 60; shift >= 0; shift -= 4) {
-      if (is_dash_at(text.size())) text.push_back('-');
-      text.push_back(kDigits[(half >> shift) & 0xF]);
+      if (is_dash_at(at)) ++at;
+      text[at++] = kDigits[(half >> shift) & 0xF];
     }
   }
   return text;
@@ -48,10 +57,10 @@ std::optional<Halves> from_text(std::string_view text) {
       if (text[position] != '-') return std::nullopt;
       continue;
     }
-    const std::optional<uint64_t> digit = hex_digit(text[position]);
-    if (!digit) return std::nullopt;
+    const uint8_t digit = kDigitOf[static_cast<uint8_t>(text[position])];
+    if (digit == kNoDigit) return std::nullopt;
     halves.high = (halves.high << 4) | (halves.low >> 60);
-    halves.low = (halves.low << 4) | *digit;
+    halves.low = (halves.low << 4) | digit;
   }
   return halves;
 }

@@ -1,18 +1,22 @@
 #include "client/wire/writer.h"
 
+#include <algorithm>
+#include <array>
+
 #include "storage/base/bytes.h"
 #include "storage/base/check.h"
 
 namespace holdfast::wire {
 namespace {
 
-constexpr uint8_t kMap16 = 0xDE;
-constexpr uint8_t kArray32 = 0xDD;
+// With room for the count.
+constexpr std::string_view kMap16{"\xDE\0\0", 3};
+constexpr std::string_view kArray32{"\xDD\0\0\0\0", 5};
 
-void fill_in(std::string& out, size_t at, size_t count, size_t count_bytes) {
-  std::string big_endian;
-  append_be(big_endian, count, static_cast<int>(count_bytes));
-  out.replace(at, count_bytes, big_endian);
+template <size_t kBytes>
+void fill_in(std::string& out, size_t at, size_t count) {
+  const std::array<char, kBytes> bytes = big_endian<kBytes>(count);
+  std::copy(bytes.begin(), bytes.end(), out.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
 }  // namespace
@@ -62,13 +66,12 @@ void append_array_head(std::string& out, uint32_t values) {
 }
 
 MapWriter::MapWriter(std::string& out) : out_(out), count_at_(out.size() + 1) {
-  append_be8(out_, kMap16);
-  append_be(out_, 0, 2);
+  out_.append(kMap16);
 }
 
 MapWriter::~MapWriter() {
   CHECK(fields_ <= UINT16_MAX);
-  fill_in(out_, count_at_, fields_, 2);
+  fill_in<2>(out_, count_at_, fields_);
 }
 
 std::string& MapWriter::value_of(std::string_view key) {
@@ -101,13 +104,12 @@ MapWriter MapWriter::map(std::string_view key) { return MapWriter{value_of(key)}
 ArrayWriter MapWriter::array(std::string_view key) { return ArrayWriter{value_of(key)}; }
 
 ArrayWriter::ArrayWriter(std::string& out) : out_(out), count_at_(out.size() + 1) {
-  append_be8(out_, kArray32);
-  append_be32(out_, 0);
+  out_.append(kArray32);
 }
 
 ArrayWriter::~ArrayWriter() {
   CHECK(elements_ <= UINT32_MAX);
-  fill_in(out_, count_at_, elements_, 4);
+  fill_in<4>(out_, count_at_, elements_);
 }
 
 ArrayWriter& ArrayWriter::number(int64_t value) {

@@ -1,4 +1,7 @@
 // One checker for all operations: a map of fields against its row of the table.
+#include <algorithm>
+#include <array>
+#include <bitset>
 #include <set>
 #include <string>
 #include <utility>
@@ -13,6 +16,8 @@ namespace holdfast::api {
 namespace {
 
 using Checked = std::optional<wire::CallError>;
+
+constexpr size_t kFieldsMax = 32;  // of an operation
 
 std::string type_word(msgpack::type::object_type type) {
   switch (type) {
@@ -86,14 +91,24 @@ wire::CallError too_large(const Field& field, size_t bytes) {
                                                 allowed(field));
 }
 
+constexpr std::array<bool, 256> set_of(std::string_view characters) {
+  std::array<bool, 256> set{};
+  for (const char one : characters) set[static_cast<uint8_t>(one)] = true;
+  return set;
+}
+
+bool all_in(const std::array<bool, 256>& set, std::string_view text) {
+  return std::ranges::all_of(text, [&](char one) { return set[static_cast<uint8_t>(one)]; });
+}
+
 bool in_alphabet(std::string_view text, Alphabet alphabet) {
-  static constexpr std::string_view kName =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-  static constexpr std::string_view kUuid = "0123456789abcdefABCDEF-";
+  static constexpr auto kName =
+      set_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+  static constexpr auto kUuid = set_of("0123456789abcdefABCDEF-");
   switch (alphabet) {
     case Alphabet::any: return text.find('\0') == text.npos && is_utf8(text);
-    case Alphabet::name: return text.find_first_not_of(kName) == text.npos;
-    case Alphabet::uuid: return text.find_first_not_of(kUuid) == text.npos;
+    case Alphabet::name: return all_in(kName, text);
+    case Alphabet::uuid: return all_in(kUuid, text);
   }
   CHECK(!"an alphabet without a rule");
   return false;
@@ -211,7 +226,8 @@ wire::CallError unknown_field(const Operation& operation, std::string_view name)
 std::optional<wire::CallError> check_params(const Operation& operation,
                                             const msgpack::object& params) {
   CHECK(params.type == msgpack::type::MAP);
-  std::vector<bool> given(operation.fields.size(), false);
+  CHECK(operation.fields.size() <= kFieldsMax);
+  std::bitset<kFieldsMax> given;
   for (const msgpack::object_kv& entry : std::span{params.via.map.ptr, params.via.map.size}) {
     const std::optional<std::string_view> name = wire::as_text(entry.key);
     if (!name) {
@@ -219,8 +235,8 @@ std::optional<wire::CallError> check_params(const Operation& operation,
                                                     "; it must be a str");
     }
     size_t at = 0;
-    while (at < given.size() && operation.fields[at].name != *name) ++at;
-    if (at == given.size()) return unknown_field(operation, *name);
+    while (at < operation.fields.size() && operation.fields[at].name != *name) ++at;
+    if (at == operation.fields.size()) return unknown_field(operation, *name);
     if (given[at]) {
       return call_error(kInvalidParameterValue,
                         std::string{*name} + " is given twice; it must be given once");
@@ -228,7 +244,7 @@ std::optional<wire::CallError> check_params(const Operation& operation,
     given[at] = true;
     if (Checked error = check_field(operation.fields[at], entry.val)) return error;
   }
-  for (size_t at = 0; at < given.size(); ++at) {
+  for (size_t at = 0; at < operation.fields.size(); ++at) {
     const Field& field = operation.fields[at];
     if (!field.required || given[at]) continue;
     return call_error(kInvalidParameterValue, std::string{field.name} + " is missing; " +
