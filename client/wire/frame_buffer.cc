@@ -32,6 +32,14 @@ std::variant<NeedMore, std::string_view, ScanFault> FrameBuffer::next() {
   return frame;
 }
 
+std::string_view FrameBuffer::take(size_t bytes) {
+  CHECK(bytes <= unscanned().size());
+  const std::string_view frame = std::string_view{bytes_}.substr(begin_, bytes);
+  begin_ += bytes;
+  scanned_ = begin_;
+  return frame;
+}
+
 // Moving the rest to the front only when it is the smaller part keeps the cost
 // of a byte constant, however many requests arrive at once.
 void FrameBuffer::drop_given() {

@@ -27,6 +27,13 @@ class FrameBuffer {
   void feed(std::string_view bytes);
   std::variant<NeedMore, std::string_view, ScanFault> next();
 
+  // For who can read a value himself if all of it is there: what there is from its first
+  // byte on, and how much of that he took. Empty when next() has begun with the value.
+  std::string_view unscanned() const {
+    return scanned_ == begin_ ? std::string_view{bytes_}.substr(begin_) : std::string_view{};
+  }
+  std::string_view take(size_t bytes);
+
   // What has arrived and has not been given out.
   size_t rest_bytes() const { return bytes_.size() - begin_; }
 

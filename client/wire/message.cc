@@ -112,27 +112,39 @@ std::variant<Envelope, Fault> open_envelope(const msgpack::object& object, uint6
   return Envelope{static_cast<uint32_t>(array.ptr[1].via.u64), &array.ptr[2], &array.ptr[3]};
 }
 
-// Like unpack(), but texts and bytes stay in the frame, and the rest goes into the zone.
-std::optional<msgpack::object> unpack_in_place(std::string_view frame, msgpack::zone& zone) {
+struct InPlace {
+  msgpack::object object;
+  size_t bytes;
+};
+
+// Like unpack(), but texts and bytes stay where they are, and the rest goes into the zone.
+// What it begins with may be less than all.
+std::optional<InPlace> unpack_in_place(std::string_view bytes, msgpack::zone& zone,
+                                       const msgpack::unpack_limit& limit) {
   const auto stays = [](msgpack::type::object_type, size_t, void*) { return true; };
   try {
     size_t offset = 0;
     bool referenced = false;
-    const msgpack::object object =
-        msgpack::unpack(zone, frame.data(), frame.size(), offset, referenced, stays);
-    if (offset != frame.size()) return std::nullopt;
-    return object;
+    const msgpack::object object = msgpack::unpack(zone, bytes.data(), bytes.size(), offset,
+                                                   referenced, stays, nullptr, limit);
+    return InPlace{object, offset};
   } catch (const msgpack::unpack_error&) {
     return std::nullopt;
   }
 }
 
-std::variant<NeedMore, Request, Fault> decode_request(std::string_view frame,
-                                                      msgpack::zone& zone) {
+// What may be unpacked before the scanner has seen it: containers as requests have them, no
+// extension. A container's memory is taken when its header is read, so that the largest cost
+// 48 KB, of which kNestingMax may be open.
+const msgpack::unpack_limit kUsual{
+    /*array=*/1024, /*map=*/1024, /*str=*/UINT32_MAX, /*bin=*/UINT32_MAX,
+    /*ext=*/0,      /*depth=*/kNestingMax - 1};
+
+using RequestOrFault = std::variant<NeedMore, Request, Fault>;
+
+RequestOrFault request_of(const msgpack::object& object, std::string_view frame) {
   const uint32_t msgid = msgid_of(frame);
-  const std::optional<msgpack::object> object = unpack_in_place(frame, zone);
-  if (!object) return Fault{msgid, "the bytes are not MessagePack"};
-  const auto opened = open_envelope(*object, kTypeRequest, msgid);
+  const auto opened = open_envelope(object, kTypeRequest, msgid);
   if (const auto* fault = std::get_if<Fault>(&opened)) return *fault;
   const Envelope& envelope = *std::get_if<Envelope>(&opened);
 
@@ -148,6 +160,14 @@ std::variant<NeedMore, Request, Fault> decode_request(std::string_view frame,
   }
   const msgpack::object params = list.via.array.size == 1 ? list.via.array.ptr[0] : empty_map();
   return Request{envelope.msgid, *method, params, frame.size()};
+}
+
+RequestOrFault decode_request(std::string_view frame, msgpack::zone& zone) {
+  const std::optional<InPlace> unpacked = unpack_in_place(frame, zone, msgpack::unpack_limit{});
+  if (!unpacked || unpacked->bytes != frame.size()) {
+    return Fault{msgid_of(frame), "the bytes are not MessagePack"};
+  }
+  return request_of(unpacked->object, frame);
 }
 
 std::variant<Reply, Fault> open_reply(msgpack::object_handle handle, uint32_t msgid) {
@@ -233,9 +253,27 @@ Outcome next_message(FrameBuffer& buffer, const ScanLimits& limits, std::optiona
 
 }  // namespace
 
+// Most requests arrive whole, and are as the protocol has them: unpacking them says so. For
+// all others it takes the scanner, which also tells what is wrong.
+std::optional<RequestOrFault> RequestReader::next_at_once() {
+  // So few bytes have no more values than a request may have.
+  static_assert(kRequestValuesMax < kRequestBytesMax);
+  const std::string_view bytes = buffer_.unscanned().substr(0, kRequestValuesMax);
+  if (bytes.empty() || fault_) return std::nullopt;
+  const std::optional<InPlace> unpacked = unpack_in_place(bytes, containers_, kUsual);
+  if (!unpacked) {
+    let_go();
+    return std::nullopt;
+  }
+  RequestOrFault request = request_of(unpacked->object, buffer_.take(unpacked->bytes));
+  if (const auto* found = std::get_if<Fault>(&request)) fault_ = *found;
+  return request;
+}
+
 std::variant<NeedMore, Request, Fault> RequestReader::next() {
   let_go();
-  return next_message<std::variant<NeedMore, Request, Fault>>(
+  if (std::optional<RequestOrFault> request = next_at_once()) return *std::move(request);
+  return next_message<RequestOrFault>(
       buffer_, kRequestLimits, fault_,
       [this](std::string_view frame) { return decode_request(frame, containers_); });
 }

@@ -85,6 +85,9 @@ class RequestReader {
   size_t buffered_bytes() const { return buffer_.rest_bytes(); }
 
  private:
+  // The request that is wholly there, in one pass; empty: look at it bit by bit.
+  std::optional<std::variant<NeedMore, Request, Fault>> next_at_once();
+
   FrameBuffer buffer_{kRequestLimits};
   msgpack::zone containers_{kContainersBytes};  // maps and arrays of the last request
   std::optional<Fault> fault_;

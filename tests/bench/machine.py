@@ -41,6 +41,16 @@ def disk_model(number):
     return ", ".join(words)
 
 
+def file_system(system, number):
+    """Its kind. What a small commit writes depends on whether ext4 has a journal."""
+    device = os.path.basename(os.path.realpath(f"/sys/dev/block/{number}"))
+    journal = f"/sys/fs/ext4/{device}/journal_task"
+    if system == "ext4" and os.path.isfile(journal):
+        return system + (" without a journal" if "<none>" in kernel.read(journal)
+                         else " with a journal")
+    return system
+
+
 def redis_version():
     found = re.search(r"v=(\S+)", first_line(["redis-server", "--version"]))
     return found[1] if found else "absent"
@@ -64,7 +74,7 @@ def conditions(setting):
         "processors": len(os.sched_getaffinity(0)),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "kernel": ".".join(platform.release().split(".")[:2]),
-        "file_system": system,
+        "file_system": file_system(system, number),
         "disk": disk_model(number),
         "holdfast": first_line([setting.holdfastd, "--version"]),
         "commit": commit_of(setting.root),
