@@ -17,7 +17,7 @@ constexpr Duration kSleepMax = std::chrono::seconds{1};
 // What gathers within a turn before the committer gets it.
 constexpr size_t kMutationsPerTurn = 64;
 
-// So many may have memory while there are none.
+// Memory for so many is kept while there are none.
 constexpr size_t kMutationsKept = 4 * kMutationsPerTurn;
 
 }  // namespace

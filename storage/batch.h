@@ -102,12 +102,12 @@ inline bool same_meta_row(const Mutation& one, const Mutation& other) {
 }
 
 struct Batch {
-  static constexpr size_t kMutationsOfAStep = 3;  // most steps have no more
+  static constexpr size_t kMutationsPerStep = 3;  // most have no more
 
   std::vector<Mutation> mutations;
 
   void push(Mutation mutation) {
-    if (mutations.capacity() == 0) mutations.reserve(kMutationsOfAStep);
+    if (mutations.capacity() == 0) mutations.reserve(kMutationsPerStep);
     mutations.push_back(std::move(mutation));
   }
   void append(Batch&& later) {

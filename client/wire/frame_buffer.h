@@ -27,8 +27,8 @@ class FrameBuffer {
   void feed(std::string_view bytes);
   std::variant<NeedMore, std::string_view, ScanFault> next();
 
-  // For who can read a value himself if all of it is there: what there is from its first
-  // byte on, and how much of that he took. Empty when next() has begun with the value.
+  // For a caller that can read a value itself if all of it is there: what there is from its
+  // first byte on, empty when next() has begun with it. take() gives out so much of it.
   std::string_view unscanned() const {
     return scanned_ == begin_ ? std::string_view{bytes_}.substr(begin_) : std::string_view{};
   }

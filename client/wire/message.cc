@@ -118,7 +118,7 @@ struct InPlace {
 };
 
 // Like unpack(), but texts and bytes stay where they are, and the rest goes into the zone.
-// What it begins with may be less than all.
+// More may follow the value.
 std::optional<InPlace> unpack_in_place(std::string_view bytes, msgpack::zone& zone,
                                        const msgpack::unpack_limit& limit) {
   const auto stays = [](msgpack::type::object_type, size_t, void*) { return true; };
@@ -134,11 +134,11 @@ std::optional<InPlace> unpack_in_place(std::string_view bytes, msgpack::zone& zo
 }
 
 // What may be unpacked before the scanner has seen it: containers as requests have them, no
-// extension. A container's memory is taken when its header is read, so that the largest cost
-// 48 KB, of which kNestingMax may be open.
-const msgpack::unpack_limit kUsual{
+// extension. A container's memory is taken when its header is read: at most 48 KB for each of
+// the kNestingMax that may be open.
+const msgpack::unpack_limit kUnscannedLimit{
     /*array=*/1024, /*map=*/1024, /*str=*/UINT32_MAX, /*bin=*/UINT32_MAX,
-    /*ext=*/0,      /*depth=*/kNestingMax - 1};
+    /*ext=*/0,      /*depth=*/kNestingMax};
 
 using RequestOrFault = std::variant<NeedMore, Request, Fault>;
 
@@ -260,7 +260,7 @@ std::optional<RequestOrFault> RequestReader::next_at_once() {
   static_assert(kRequestValuesMax < kRequestBytesMax);
   const std::string_view bytes = buffer_.unscanned().substr(0, kRequestValuesMax);
   if (bytes.empty() || fault_) return std::nullopt;
-  const std::optional<InPlace> unpacked = unpack_in_place(bytes, containers_, kUsual);
+  const std::optional<InPlace> unpacked = unpack_in_place(bytes, containers_, kUnscannedLimit);
   if (!unpacked) {
     let_go();
     return std::nullopt;

@@ -30,7 +30,7 @@ class EntryList::Node {
   using Link = std::atomic<Node*>;
 
   Node* next(int level) const { return link(level)->load(std::memory_order_acquire); }
-  // For who inserts, and has written all links himself.
+  // For the one writer, who stored every link himself: no acquire needed.
   Node* own_next(int level) const { return link(level)->load(std::memory_order_relaxed); }
   void prepare(int level, Node* next) { link(level)->store(next, std::memory_order_relaxed); }
   void publish(int level, Node* next) { link(level)->store(next, std::memory_order_release); }
@@ -100,13 +100,21 @@ const char* EntryList::entry(const Node* node) { return node->entry(); }
 char* EntryList::entry(Node* node) { return node->entry(); }
 const EntryList::Node* EntryList::next(const Node* node) { return node->next(0); }
 
-EntryList::Node* EntryList::last_below(Node* from, const EntryKey& key, int level) {
-  for (Node* next = from->next(level);
-       next != nullptr && compare(EntryKey::of_entry(next->entry()), key) < 0;
-       next = next->next(level)) {
-    from = next;
+EntryList::Place EntryList::place_on(int level, Node* from, const EntryKey& key) {
+  Place place{from, from->next(level)};
+  while (place.behind != nullptr &&
+         compare(EntryKey::of_entry(place.behind->entry()), key) < 0) {
+    place = {place.behind, place.behind->next(level)};
   }
-  return from;
+  return place;
+}
+
+EntryList::Place EntryList::place_of(const EntryKey& key) const {
+  Place place{head_, nullptr};
+  for (int level = height_.load(std::memory_order_relaxed) - 1; level >= 0; --level) {
+    place = place_on(level, place.before, key);
+  }
+  return place;
 }
 
 // Whether the key's place on this level is right behind the node.
@@ -122,9 +130,9 @@ void EntryList::find_place(const EntryKey& key) {
   int level = 0;
   while (level < kHeightMax - 1 && !brackets(finger_[level], key, level)) ++level;
   if (level == 0) return;
-  if (level == kHeightMax - 1) finger_[level] = last_below(head_, key, level);
+  if (level == kHeightMax - 1) finger_[level] = place_on(level, head_, key).before;
   for (--level; level >= 0; --level) {
-    finger_[level] = last_below(finger_[level + 1], key, level);
+    finger_[level] = place_on(level, finger_[level + 1], key).before;
   }
   const Node* following = finger_[0]->own_next(0);
   CHECK(following == nullptr || compare(EntryKey::of_entry(following->entry()), key) != 0);
@@ -144,16 +152,12 @@ void EntryList::insert(Node* node, int height) {
 }
 
 const EntryList::Node* EntryList::before(const EntryKey& key) const {
-  Node* node = head_;
-  for (int level = height_.load(std::memory_order_relaxed) - 1; level >= 0; --level) {
-    node = last_below(node, key, level);
-  }
+  const Node* node = place_of(key).before;
   return node == head_ ? nullptr : node;
 }
 
 const EntryList::Node* EntryList::at_or_behind(const EntryKey& key) const {
-  const Node* node = before(key);
-  return next(node == nullptr ? head_ : node);
+  return place_of(key).behind;
 }
 
 const EntryList::Node* EntryList::last() const {

@@ -17,12 +17,17 @@
 //         it must.
 // Reason  The rows of a commit come sorted, and most follow the ones before: two comparisons.
 //
+// Rule    A reader gets the node that it compared, and never follows a link a second time.
+// Reason  In between another entry may have come there, and that one was not compared: it may
+//         be less than what was sought.
+//
 // Rule    No two entries are equal, and none ever leaves.
 // Reason  Each write has a sequence of its own; a deletion is an entry, too.
 //
 // Ownership  The nodes are the caller's memory, which lives longer than the list.
 // Threads    One inserts; others read meanwhile, without a lock. A reader sees an entry
 //            whole or not at all.
+// Failure    None; two equal entries are a bug.
 #pragma once
 
 #include <array>
@@ -59,11 +64,11 @@ class EntryList {
 
   // How many levels the next node is on.
   int draw_height();
-  // Of memory for a node with an entry; it need not be aligned.
+  // Bytes to allocate for a node of this height and its entry; they need not be aligned.
   static size_t node_bytes(int height, size_t entry_bytes);
   static Node* make_node(char* memory, int height);
 
-  // Its entry is written by now.
+  // Its entry is written by now. CHECK: no equal one is there.
   void insert(Node* node, int height);
 
   static const char* entry(const Node* node);
@@ -79,8 +84,13 @@ class EntryList {
  private:
   static constexpr size_t kHeadBytes = kHeightMax * sizeof(void*) + alignof(void*);
 
-  // The last node on this level that is less than the key, from `from` on.
-  static Node* last_below(Node* from, const EntryKey& key, int level);
+  // Between which two nodes a key belongs.
+  struct Place {
+    Node* before;  // less than the key; the head is less than all
+    Node* behind;  // not less; null: there is none
+  };
+  static Place place_on(int level, Node* from, const EntryKey& key);
+  Place place_of(const EntryKey& key) const;
   bool brackets(const Node* node, const EntryKey& key, int level) const;
   // Puts the finger there.
   void find_place(const EntryKey& key);

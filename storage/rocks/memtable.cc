@@ -77,11 +77,12 @@ class Cursor final : private Lent, public rocksdb::MemTableRep::Iterator {
   void Seek(const rocksdb::Slice& key, const char* /*encoded*/) override {
     node_ = list_.at_or_behind(EntryKey::of_internal(key.ToStringView()));
   }
-  void SeekForPrev(const rocksdb::Slice& key, const char* encoded) override {
-    Seek(key, encoded);
+  void SeekForPrev(const rocksdb::Slice& key, const char* /*encoded*/) override {
     const EntryKey sought = EntryKey::of_internal(key.ToStringView());
-    if (node_ == nullptr) return SeekToLast();
-    if (compare(EntryKey::of_entry(this->key()), sought) > 0) Prev();
+    node_ = list_.at_or_behind(sought);
+    if (node_ == nullptr || compare(EntryKey::of_entry(this->key()), sought) > 0) {
+      node_ = list_.before(sought);
+    }
   }
   void SeekToFirst() override { node_ = list_.first(); }
   void SeekToLast() override { node_ = list_.last(); }
@@ -141,8 +142,8 @@ class Memtable final : public rocksdb::MemTableRep {
     return Cursor::in(cursors_, list_);
   }
 
-  // Beside what came from its allocator. The cursors are few; and RocksDB insists that a
-  // memtable which is only read any more does not grow.
+  // What did not come from the allocator: only cursors, and they are few. RocksDB asserts
+  // that a memtable which is no longer written does not grow.
   size_t ApproximateMemoryUsage() override { return 0; }
 
  private:

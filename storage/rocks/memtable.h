@@ -1,7 +1,7 @@
 // Makes the memtables of our families: an EntryList each.
 //
 // RocksDB's part of the contract (rocksdb/memtablerep.h): it writes an entry into the memory
-// that it was given, inserts it, and only then gives out the memory for the next one.
+// that it was given, inserts it, and only then asks for memory for the next one.
 #pragma once
 
 #include <rocksdb/memtablerep.h>

@@ -10,17 +10,19 @@
 //         of 8.0, 1.01 flushes instead of 1.24, and the slowest tenth of the syncs takes
 //         half as long.
 //
-// Rule    Commits beyond kSmallCommitBytes are not prepared for.
+// Rule    Commits beyond kSmallCommitBytesMax are not prepared for.
 // Reason  They would write every byte twice, and touch fewer new blocks for each of them.
 //
-// Rule    Zeros only go where nothing has been appended, and a failure to write them ends
-//         the preparing, nothing else.
-// Reason  They are there for speed. A log ends in zeros anyway (store_env.h).
+// Rule    Zeros only go where nothing has been appended. Where they are refused, preparing
+//         ends, and nothing else.
+// Reason  They are there for speed. A log ends in zeros anyway (store_env.h). If the disk
+//         fails them later, the next sync says so, as of any byte of the log.
 //
 // Threads  as the file's: one at a time.
 #pragma once
 
 #include <rocksdb/file_system.h>
+#include <sys/types.h>
 
 #include <cstdint>
 #include <memory>
@@ -32,11 +34,14 @@ namespace holdfast::storage {
 // and writes in place: XFS, and ext4 with a journal. On others zeros only cost.
 bool preparing_pays(const std::string& directory);
 
+// Whether the ext4 of that device has one, as the kernel shows it below `sysfs`.
+bool ext4_has_journal(dev_t device, const std::string& sysfs = "/sys");
+
 class PreparedLog final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   static constexpr uint64_t kPageBytes = 4u << 10;
   static constexpr uint64_t kStretchBytes = 128u << 10;
-  static constexpr uint64_t kSmallCommitBytes = 8u << 10;
+  static constexpr uint64_t kSmallCommitBytesMax = 8u << 10;
 
   // `ahead` is the same file; `stretch_bytes` are whole pages.
   PreparedLog(std::unique_ptr<rocksdb::FSWritableFile>&& file,
@@ -62,7 +67,7 @@ class PreparedLog final : public rocksdb::FSWritableFileOwnerWrapper {
   uint64_t appended_to_ = 0;
   uint64_t synced_to_ = 0;
   uint64_t zeroed_to_ = 0;
-  bool small_ = true;  // the last commit was
+  bool last_commit_small_ = true;
 };
 
 }  // namespace holdfast::storage

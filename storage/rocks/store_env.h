@@ -30,8 +30,8 @@
 
 namespace holdfast::storage {
 
-// Which logs are prepared. Of a base that is no real file system nobody can tell whether it
-// pays: there, in tests, it is done in small steps, so that they meet many of them.
+// Which logs are prepared. Over a base that a test gives all of them, in small steps, so that
+// it meets many.
 enum class PrepareLogs : uint8_t { where_it_pays, in_small_steps };
 
 // With the clock of its base, which NewCompositeEnv would not keep.

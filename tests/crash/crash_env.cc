@@ -108,7 +108,7 @@ class WritableFile final : public FSWritableFile {
   uint64_t at_ = 0;
 };
 
-// The side file: overwritten in place, never synced.
+// The side file, which is never synced, and the zeros ahead of a log.
 class OverwrittenFile final : public FSRandomRWFile {
  public:
   OverwrittenFile(CrashDisk& disk, InodePtr inode) : disk_(disk), inode_(std::move(inode)) {}

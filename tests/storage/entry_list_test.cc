@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -158,40 +159,83 @@ TEST(EntryListDeath, two_equal_entries_are_a_bug) {
   EXPECT_DEATH(entries.insert(key_number(40), 1), "CHECK");
 }
 
+// Reads on threads of its own until it goes, and then once more.
+class Readers {
+ public:
+  explicit Readers(std::vector<std::function<bool()>> reads) {
+    for (std::function<bool()>& read : reads) {
+      threads_.emplace_back([this, read = std::move(read)] {
+        while (!done_.load()) wrong_ += read() ? 0 : 1;
+        wrong_ += read() ? 0 : 1;
+      });
+    }
+  }
+  ~Readers() { stop(); }
+  Readers(const Readers&) = delete;
+  Readers& operator=(const Readers&) = delete;
+
+  int stop() {
+    done_.store(true);
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+    return wrong_.load();
+  }
+
+ private:
+  std::vector<std::thread> threads_;
+  std::atomic<bool> done_{false};
+  std::atomic<int> wrong_{0};
+};
+
+// True if what is there rises, from a key on, as far as `most` entries.
+bool rises(const EntryList::Node* node, int most) {
+  for (std::optional<Rank> previous; node != nullptr && most > 0; --most) {
+    const Rank rank = *rank_at(node);
+    if (rank.key.size() != 8 || (previous && !(*previous < rank))) return false;
+    previous = rank;
+    node = EntryList::next(node);
+  }
+  return true;
+}
+
+bool falls(const EntryList& list, const EntryList::Node* node, int most) {
+  for (std::optional<Rank> previous; node != nullptr && most > 0; --most) {
+    const Rank rank = *rank_at(node);
+    if (rank.key.size() != 8 || (previous && !(rank < *previous))) return false;
+    previous = rank;
+    node = list.before(EntryKey::of_entry(EntryList::entry(node)));
+  }
+  return true;
+}
+
 TEST(EntryList, readers_see_whole_entries_in_order_while_one_thread_inserts) {
   constexpr uint64_t kCount = 20'000;
   Entries entries;
-  std::atomic<bool> done{false};
-  std::atomic<int> disorders{0};
-  const auto read = [&](bool backwards) {
-    size_t seen = 0;
-    while ((!done.load() || seen < kCount) && disorders.load() == 0) {
-      const size_t before = seen;
-      seen = 0;
-      std::optional<Rank> previous;
-      const EntryList::Node* node = backwards ? entries.list.last() : entries.list.first();
-      while (node != nullptr) {
-        const EntryKey key = EntryKey::of_entry(EntryList::entry(node));
-        const Rank rank = rank_of(key);
-        if (key.key.size() != 8) ++disorders;
-        if (previous && !(backwards ? rank < *previous : *previous < rank)) ++disorders;
-        previous = rank;
-        ++seen;
-        node = backwards ? entries.list.before(key) : EntryList::next(node);
-        // Backwards each step is a search: not the whole list each time.
-        if (backwards && seen == 300 && !done.load()) break;
-      }
-      if (!backwards && seen < before) ++disorders;
-    }
-  };
-  std::thread forwards{read, false};
-  std::thread backwards{read, true};
+  Readers readers{{[&] { return rises(entries.list.first(), 1000); },
+                   [&] { return falls(entries.list, entries.list.last(), 300); }}};
   Random random{5};
   for (uint64_t n = 1; n <= kCount; ++n) entries.insert(key_number(random.up_to(50)), n);
-  done.store(true);
-  forwards.join();
-  backwards.join();
-  EXPECT_EQ(disorders.load(), 0);
+  EXPECT_EQ(readers.stop(), 0);
+  uint64_t seen = 0;
+  for (const auto* node = entries.list.first(); node != nullptr; node = EntryList::next(node)) {
+    ++seen;
+  }
+  EXPECT_EQ(seen, kCount);
+}
+
+// Each entry comes between the one that is sought and the one before it.
+TEST(EntryList, what_is_sought_is_found_whatever_comes_right_before_it) {
+  constexpr uint64_t kOld = 1'000'000;
+  constexpr uint64_t kCount = 100'000;
+  const std::string key = key_number(7);
+  Entries entries;
+  entries.insert(key, kOld);
+  const EntryKey sought{key, kOld};
+  const Rank rank = rank_of(sought);
+  const auto found = [&] { return rank_at(entries.list.at_or_behind(sought)) == rank; };
+  Readers readers{{found, found}};
+  for (uint64_t n = kCount; n > 0; --n) entries.insert(key, kOld + n);
+  EXPECT_EQ(readers.stop(), 0);
 }
 
 }  // namespace

@@ -1,12 +1,16 @@
 #include "storage/rocks/prepared_log.h"
 
 #include <gtest/gtest.h>
+#include <sys/sysmacros.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "storage/base/random.h"
+#include "tests/storage/store_support.h"
 
 namespace holdfast::storage {
 namespace {
@@ -25,7 +29,7 @@ struct Paper {
   bool zeros_fail = false;
 
   void put(uint64_t offset, const Slice& piece) {
-    if (bytes.size() < offset + piece.size()) bytes.resize(offset + piece.size(), '?');
+    if (bytes.size() < offset + piece.size()) bytes.resize(offset + piece.size());
     bytes.replace(offset, piece.size(), piece.ToString());
   }
 };
@@ -149,6 +153,25 @@ TEST_F(Prepared, where_zeros_cannot_be_written_the_log_goes_on_without) {
   for (int n = 0; n < 200; ++n) commit(1000);
   EXPECT_EQ(paper_.zeros_written, kStretch);
   EXPECT_EQ(paper_.bytes, paper_.appended);
+}
+
+TEST(Ext4HasJournal, as_the_kernel_shows_it) {
+  const TempDirectory sysfs;
+  const auto shows = [&](unsigned minor, const std::string& name, const char* task) {
+    const std::string number = "254:" + std::to_string(minor);
+    std::filesystem::create_directories(sysfs / "dev/block");
+    std::filesystem::create_symlink("../../devices/block/" + name, sysfs / ("dev/block/" + number));
+    if (task == nullptr) return;
+    std::filesystem::create_directories(sysfs / ("fs/ext4/" + name));
+    std::ofstream{sysfs / ("fs/ext4/" + name + "/journal_task")} << task << "\n";
+  };
+  shows(1, "mmcblk0p2", "1234");
+  shows(2, "dm-0", "<none>");
+  shows(3, "sda1", nullptr);
+  EXPECT_TRUE(ext4_has_journal(makedev(254, 1), sysfs.path()));
+  EXPECT_FALSE(ext4_has_journal(makedev(254, 2), sysfs.path()));
+  EXPECT_FALSE(ext4_has_journal(makedev(254, 3), sysfs.path()));
+  EXPECT_FALSE(ext4_has_journal(makedev(254, 4), sysfs.path()));
 }
 
 TEST(PreparingPays, not_where_there_is_no_journal_for_it) {
