@@ -21,8 +21,8 @@ constexpr size_t kKiB = 1024;
 constexpr size_t kMiB = 1024 * kKiB;
 
 // The whole memory of the store: write buffers are charged to the block cache.
-constexpr size_t kCacheBytes = 16 * kMiB;
-constexpr size_t kWriteBuffersBytes = 12 * kMiB;
+constexpr size_t kCacheBytes = 24 * kMiB;
+constexpr size_t kWriteBuffersBytes = 20 * kMiB;
 constexpr int kCacheShardBits = 2;  // few threads read; more shards split a small cache too finely
 
 // Bounds the replay at start, and makes quiet families flush, which would pin old logs.
@@ -36,7 +36,8 @@ constexpr uint64_t kTableBytes = 8 * kMiB;
 // What differs from family to family.
 struct FamilyShape {
   // 1 MB where little is written, more where a Put and its SingleDelete should meet in
-  // memory, most for the payloads.
+  // memory, most for the payloads: all families flush together, and while they do, their
+  // syncs and those of the commits wait for one another.
   size_t write_buffer_bytes = 1 * kMiB;
   size_t block_bytes = 4 * kKiB;
   std::optional<FrontOfQueue> queue = {};  // rows die by key: look out for thick tombstones
@@ -51,7 +52,7 @@ FamilyShape shape_of(Family family) {
     case Family::meta:
       return {.scans_cached = true};
     case Family::events:
-      return {.write_buffer_bytes = 8 * kMiB, .block_bytes = large_block,
+      return {.write_buffer_bytes = 16 * kMiB, .block_bytes = large_block,
               .queue = FrontOfQueue::is_known, .scans_cached = true};
     case Family::waiting:
     case Family::due:
@@ -243,7 +244,7 @@ rocksdb::ReadOptions cached_get_options() {
 
 rocksdb::ReadOptions scan_options(Family family) {
   rocksdb::ReadOptions options;
-  // Queries and exports must not push the working set out of a 16 MB cache.
+  // Queries and exports must not push the working set out of a small cache.
   options.fill_cache = shape_of(family).scans_cached;
   return options;
 }

@@ -80,7 +80,7 @@ class PaperAhead final : public rocksdb::FSRandomRWFile {
 class Prepared : public testing::Test {
  protected:
   static constexpr int kStretch = PreparedLog::kStretchBytes;
-  static constexpr size_t kSmall = PreparedLog::kSmallCommitBytes;
+  static constexpr size_t kSmall = PreparedLog::kSmallCommitBytesMax;
 
   void commit(size_t bytes) {
     const std::string piece(bytes, static_cast<char>('a' + commits_++ % 26));
