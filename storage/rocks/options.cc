@@ -21,8 +21,8 @@ constexpr size_t kKiB = 1024;
 constexpr size_t kMiB = 1024 * kKiB;
 
 // The whole memory of the store: write buffers are charged to the block cache.
-constexpr size_t kCacheBytes = 24 * kMiB;
-constexpr size_t kWriteBuffersBytes = 20 * kMiB;
+constexpr size_t kCacheBytes = 20 * kMiB;
+constexpr size_t kWriteBuffersBytes = 16 * kMiB;
 constexpr int kCacheShardBits = 2;  // few threads read; more shards split a small cache too finely
 
 // Bounds the replay at start, and makes quiet families flush, which would pin old logs.
@@ -52,7 +52,7 @@ FamilyShape shape_of(Family family) {
     case Family::meta:
       return {.scans_cached = true};
     case Family::events:
-      return {.write_buffer_bytes = 16 * kMiB, .block_bytes = large_block,
+      return {.write_buffer_bytes = 12 * kMiB, .block_bytes = large_block,
               .queue = FrontOfQueue::is_known, .scans_cached = true};
     case Family::waiting:
     case Family::due:
