@@ -1,6 +1,5 @@
 #include "storage/rocks/entry_list.h"
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <new>
