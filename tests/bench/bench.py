@@ -14,6 +14,7 @@ import time
 import accepts
 import backlog
 import cycles
+import idle
 import instructions
 import machine
 import memory
@@ -24,12 +25,13 @@ import report
 import restart
 import small
 import stalls
+import trickle
 import wear
 from setting import Setting, say
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MEASURES = (accepts, cycles, programs, backlog, restart, memory, wear, stalls, instructions,
-            micro, small)
+MEASURES = (accepts, cycles, programs, backlog, restart, memory, stalls, wear, trickle, idle,
+            instructions, micro, small)
 SHORT = (accepts, cycles, programs, restart, instructions, small)
 ROUNDS, SECONDS = 3, 1.5
 ROUNDS_FULL, SECONDS_FULL = 5, 20.0
