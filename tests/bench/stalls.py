@@ -71,7 +71,7 @@ def goals(found):
     memory = figures.spread([found["load"]["memory_bytes"] / 1e6])
     return [
         figures.goal_at_most(
-            f"stalls over 100 ms in {found['load_s']} s, those of bare syncs in as long",
+            f"stalls over 100 ms in {found['load_s']} s, those of bare syncs beside it",
             bare_count, figures.spread([found["load"]["stalls_over_100ms"]])),
         figures.goal_at_most(f"VmHWM after {found['load_s']} s of load", MEMORY_MAX_MB, memory,
                              "MB"),
