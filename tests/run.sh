@@ -19,7 +19,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 
 # What has threads of ours: meson's test names. Not `rocks`: Debian's RocksDB is not
 # instrumented, and what the sanitizer says of its locks is wrong; nor `crash`, likewise.
-thread_tests='daemon entry_list'
+thread_tests='daemon entry_list key_filter'
 
 fast=no
 soak=no

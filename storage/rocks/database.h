@@ -13,6 +13,7 @@
 
 #include "storage/base/result.h"
 #include "storage/cut_off.h"
+#include "storage/rocks/key_filter.h"
 #include "storage/rocks/options.h"
 #include "storage/rocks/rocks_store.h"
 #include "storage/rocks/side_file.h"
@@ -57,6 +58,8 @@ struct Database {
   // The committer's.
   rocksdb::WriteBatch batch;
   SideFile side_file;
+
+  KeyFilter key_filter;  // of `idempotency`
 
   std::atomic<uint64_t> commit_count{0};
   std::atomic<uint64_t> log_bytes{0};

@@ -210,6 +210,11 @@ rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family fam
     // Nearly every submit asks for a key that is not there: answer without a search.
     options.memtable_prefix_bloom_size_ratio = 0.02;
     options.memtable_whole_key_filtering = true;
+    // Keys are random: whatever is merged with the level below rewrites all of it, so it
+    // shall be much. Many tables of the first level cost no lookup: KeyFilter answers.
+    options.level0_file_num_compaction_trigger = 16;
+    options.level0_slowdown_writes_trigger = 32;
+    options.level0_stop_writes_trigger = 48;
   }
   if (family == Family::history) options.compaction_filter = parts.history_filter.get();
   if (family == Family::endings) {

@@ -96,6 +96,11 @@ Result<> RocksStore::write_synced(std::span<const Write> writes) {
   if (!marked.ok()) return to_error(marked, "cannot build a batch");
   const rocksdb::Status written = database.db->Write(commit_options(), &database.batch);
   if (!written.ok()) return to_error(written, "cannot commit");
+  for (const Write& write : writes) {
+    if (write.family == Family::idempotency && write.op == WriteOp::put) {
+      database.key_filter.add(write.key);
+    }
+  }
   crash_point("before_side_file");
   database.side_file.write(database.db->GetLatestSequenceNumber());
 
@@ -111,6 +116,7 @@ Result<> RocksStore::write_synced(std::span<const Write> writes) {
 
 Result<std::optional<std::string>> RocksStore::get(Family family, std::string_view key) const {
   stop_counting();
+  if (family == Family::idempotency) learn_keys();
   std::string value;
   const rocksdb::Status status =
       database_->db->Get(get_options(), database_->handle(family), slice(key), &value);
@@ -120,8 +126,21 @@ Result<std::optional<std::string>> RocksStore::get(Family family, std::string_vi
   return std::optional<std::string>{std::move(value)};
 }
 
+// Whoever asks the disk has time for that.
+void RocksStore::learn_keys() const {
+  database_->key_filter.learn([this](const std::string& from, const KeyFilter::Visit& visit) {
+    const ScanRange rows{Family::idempotency, from, {}};
+    return static_cast<bool>(
+        scan(rows, [&](std::string_view key, std::string_view) { return visit(key); }));
+  });
+}
+
 CachedValue RocksStore::get_cached(Family family, std::string_view key) const {
   stop_counting();
+  if (family == Family::idempotency) {
+    if (database_->key_filter.should_learn()) return NeedsDisk{};
+    if (database_->key_filter.surely_absent(key)) return std::optional<std::string>{};
+  }
   std::string value;
   const rocksdb::Status status =
       database_->db->Get(cached_get_options(), database_->handle(family), slice(key), &value);

@@ -115,6 +115,7 @@ class RocksStore final : public Store {
   RocksStore(std::unique_ptr<Database> database, OpenReport report);
 
   Result<> write_synced(std::span<const Write> writes);
+  void learn_keys() const;
 
   const OpenReport report_;
   std::unique_ptr<Database> database_;

@@ -233,7 +233,7 @@ class RunTest(unittest.TestCase):
         box = systems.Holdfast(setting, more=[("limits", "a = 1"), ("other", "b = 2")])
         box.folder, box.socket_folder = "/d/f", "/tmp/g"
         text = systems.toml(box.sections())
-        self.assertIn("[limits]\nattempts_running_max = 256\na = 1\n", text)
+        self.assertIn("[limits]\nattempts_running_max = 256\nidempotency_bytes_max = \"4GiB\"\na = 1\n", text)
         self.assertTrue(text.endswith("[other]\nb = 2\n"), text)
 
     def test_every_system_is_started_from_an_empty_folder(self):

@@ -128,7 +128,7 @@ def toml(sections):
 
 
 class Holdfast(System):
-    """With the settings of its file but for the bounds on attempts, which are raised."""
+    """With the settings of its file but for some bounds, which are raised."""
 
     name = dialect = "holdfast"
 
@@ -142,7 +142,7 @@ class Holdfast(System):
         made = {
             "daemon": [f'state_directory = "{self.path("state")}"'],
             "socket": [f'path = "{self.place}"', 'group = ""'],
-            "limits": ["attempts_running_max = 256"],
+            "limits": ["attempts_running_max = 256", 'idempotency_bytes_max = "4GiB"'],
             f"functions.{FUNCTION}": [f"concurrency_max = {self.concurrency}", 'timeout = "5m"',
                                       'event_age_max = "14d"', self.function],
         }

@@ -276,13 +276,43 @@ TEST_F(Rocks, reads_from_memory_or_says_that_the_disk_is_needed) {
     if (std::holds_alternative<NeedsDisk>(value)) return "(disk)";
     return std::get<1>(value).value_or("(none)");
   };
+  EXPECT_EQ(text("b"), "(disk)") << "the first question: what lies there is learned";
   EXPECT_EQ(text("a"), "1");
   EXPECT_EQ(text("b"), "(none)");
   reopen();
+  EXPECT_EQ(text("b"), "(disk)") << "the first question";
   EXPECT_EQ(text("a"), "(disk)");
   EXPECT_EQ(value_of(*store_, Family::idempotency, "a"), "1");
   EXPECT_EQ(text("a"), "1");
-  EXPECT_EQ(text("b"), "(none)") << "the filter is in memory and knows";
+  EXPECT_EQ(text("b"), "(none)");
+}
+
+// Told absent, a key would be taken twice: not at any time, whoever wrote it and when.
+TEST_F(Rocks, never_says_of_a_row_that_it_is_absent) {
+  constexpr uint64_t kRows = 5000;
+  const auto key_of = [](uint64_t n) {
+    Random random{n};
+    const uint64_t first = random.next();
+    return key64(first) + key64(random.next());
+  };
+  open();
+  std::vector<Write> puts;
+  for (uint64_t n = 0; n < kRows; ++n) puts.push_back(put(Family::idempotency, key_of(n), "1"));
+  ASSERT_TRUE(commit(*store_, puts));
+  reopen();
+  const auto absent = [&](uint64_t n) {
+    const CachedValue value = store_->get_cached(Family::idempotency, key_of(n));
+    if (!std::holds_alternative<NeedsDisk>(value)) return !std::get<1>(value).has_value();
+    EXPECT_EQ(value_of(*store_, Family::idempotency, key_of(n)), n < 2 * kRows ? "1" : "(none)");
+    return n >= 2 * kRows;
+  };
+  for (uint64_t n = 0; n < kRows; ++n) {
+    ASSERT_FALSE(absent(n)) << n;
+    ASSERT_TRUE(commit(*store_, {put(Family::idempotency, key_of(kRows + n), "1")}));
+    ASSERT_FALSE(absent(kRows + n)) << n;
+    ASSERT_TRUE(absent(2 * kRows + n)) << n;
+  }
+  for (uint64_t n = 0; n < 2 * kRows; ++n) ASSERT_FALSE(absent(n)) << n;
 }
 
 TEST_F(Rocks, leaves_nothing_of_a_put_and_its_single_delete) {
