@@ -116,7 +116,7 @@ Result<> RocksStore::write_synced(std::span<const Write> writes) {
 
 Result<std::optional<std::string>> RocksStore::get(Family family, std::string_view key) const {
   stop_counting();
-  if (family == Family::idempotency) learn_keys();
+  if (family == Family::idempotency && !database_->read_only) learn_keys();
   std::string value;
   const rocksdb::Status status =
       database_->db->Get(get_options(), database_->handle(family), slice(key), &value);
