@@ -31,7 +31,7 @@ class KeyFilter {
  public:
   // Memory that is touched only where keys are: none before the first.
   static constexpr size_t kBytes = 4u << 20;
-  // 11 bits a key: one absent key in a hundred is not told from a present one.
+  // 11 bits a key: one absent key in two hundred is not told from a present one.
   static constexpr uint64_t kKeysMax = 3'000'000;
   static constexpr uint64_t kRowsPerSlice = 2048;
   static constexpr uint32_t kQuestionsPerSlice = 16;

@@ -211,7 +211,8 @@ rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family fam
     options.memtable_prefix_bloom_size_ratio = 0.02;
     options.memtable_whole_key_filtering = true;
     // Keys are random: whatever is merged with the level below rewrites all of it, so it
-    // shall be much. Many tables of the first level cost no lookup: KeyFilter answers.
+    // shall be much. Many tables of the first level cost a lookup nothing once KeyFilter knows
+    // all keys; before, each costs it a probe.
     options.level0_file_num_compaction_trigger = 16;
     options.level0_slowdown_writes_trigger = 32;
     options.level0_stop_writes_trigger = 48;

@@ -141,7 +141,7 @@ TEST(KeyFilter, seldom_takes_an_absent_key_for_a_present_one) {
     return unsure / 100;
   };
   EXPECT_LE(unsure_in_thousand(1'000'000), 1);
-  EXPECT_LE(unsure_in_thousand(KeyFilter::kKeysMax - 10'000), 20);
+  EXPECT_LE(unsure_in_thousand(KeyFilter::kKeysMax - 10'000), 6);
 }
 
 TEST(KeyFilter, forgets_what_was_erased_when_it_is_full) {
