@@ -46,6 +46,7 @@ Moment Engine::moment() { return clock_.advance(read_kernel_clocks()); }
 void Engine::absorb(core::Step step) {
   last_step_ = step.seq;
   if (gathering_.empty()) gathers_since_ = std::chrono::steady_clock::now();
+  if (!step.batch.empty()) ++gathered_steps_;
   gathering_.append(std::move(step.batch));
   gate_.hold(step.seq, std::move(step.effects));
   for (const storage::KeyHash& hash : step.lookups) look_up(hash);
@@ -81,8 +82,8 @@ void Engine::turn_over() {
 }
 
 bool Engine::few() const {
-  return !gathering_.empty() && gathering_.mutations.size() < kFewMutations &&
-         committer_.quick_lately();
+  return !gathering_.empty() && gathered_steps_ < kFewSteps &&
+         gathering_.mutations.size() < kFewMutations && committer_.quick_lately();
 }
 
 bool Engine::commit_few() {
@@ -99,6 +100,7 @@ bool Engine::commit_few() {
 void Engine::fill(Commit& next, bool fresh) {
   next.last = last_step_;
   next.batch.append(std::move(gathering_));  // its memory stays, for what comes next
+  gathered_steps_ = 0;
   if (gathering_.mutations.capacity() > kMutationsKept) gathering_ = {};
   next.counters.overlay(core_.seal(clock_.stamp(), fresh ? core::Seal::next : core::Seal::again));
   if (history_cutoff_) next.history_cutoff = std::exchange(history_cutoff_, std::nullopt);

@@ -52,9 +52,12 @@ struct World {
   std::function<void(const Error&)> storage_failed;
 };
 
-// Mutations that have gathered; fewer are few. So many callers take the loop about as long
-// as a sync of 0.3 ms: with more it is better off while somebody else syncs.
-inline constexpr size_t kFewMutations = 32;
+// What has gathered is few while it is below both. More takes the loop about as long as a
+// sync of 0.3 ms, and is better off while somebody else syncs. A step that commits something
+// is a caller, with his request and his answer; a mutation is a row. Measured: without the
+// bound on steps 64 callers are slower, without that on mutations 16 cycles are.
+inline constexpr size_t kFewSteps = 24;
+inline constexpr size_t kFewMutations = 36;
 
 // How long few wait. There may always be somebody who is ready and has nothing to commit.
 inline constexpr std::chrono::milliseconds kGatherMax{1};
@@ -125,6 +128,7 @@ class Engine {
   EffectGate gate_;
   std::deque<std::pair<core::StepSeq, std::function<void()>>> waiting_;
   storage::Batch gathering_;
+  size_t gathered_steps_ = 0;  // those with a mutation in it
   std::chrono::steady_clock::time_point gathers_since_;  // the first of it
   bool answered_ = false;  // something was let out since the last commit_few()
   core::StepSeq last_step_{0};

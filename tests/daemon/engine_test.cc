@@ -53,11 +53,12 @@ class EngineTest : public ::testing::Test {
   }
 
   // One step with something to write; its ticket.
-  Ticket submit() {
+  Ticket submit(std::string idempotency_key = {}) {
     last_ticket_ = last_ticket_.next();
     core::Submission submission;
     submission.ticket = last_ticket_;
     submission.function = "f";
+    submission.idempotency_key = std::move(idempotency_key);
     engine_.submit(std::move(submission), engine_.moment());
     return last_ticket_;
   }
@@ -141,7 +142,17 @@ TEST_F(EngineTest, AFewStepsOfATurnAreOneCommit) {
 
 TEST_F(EngineTest, ManyStepsAreTheCommitters) {
   lonely_steps_until_here();
-  for (size_t n = 0; n < kFewMutations; ++n) submit();
+  for (size_t n = 0; n < kFewSteps; ++n) submit();
+  end_turn();
+  EXPECT_TRUE(run([this] { return answered(last_ticket_); }));
+  EXPECT_FALSE(written_here());
+}
+
+TEST_F(EngineTest, FewStepsOfManyRowsAreTheCommitters) {
+  constexpr size_t kSteps = kFewMutations / 2;  // the event and its key
+  static_assert(kSteps < kFewSteps);
+  lonely_steps_until_here();
+  for (size_t n = 0; n < kSteps; ++n) submit(std::to_string(n));
   end_turn();
   EXPECT_TRUE(run([this] { return answered(last_ticket_); }));
   EXPECT_FALSE(written_here());
@@ -179,7 +190,7 @@ TEST_F(EngineTest, WhatWasAnsweredLeavesBeforeTheNextCommitBegins) {
   store_.on_commit = [&, here = std::this_thread::get_id()] {
     if (std::this_thread::get_id() == here) late = late || just_answered_;
   };
-  for (size_t n = 0; n < kFewMutations; ++n) submit();
+  for (size_t n = 0; n < kFewSteps; ++n) submit();
   end_turn();
   const Ticket of_many = last_ticket_;
   const Ticket next = submit();
@@ -219,7 +230,7 @@ TEST_F(EngineTest, EachCommitHasTheNextNumberHoweverOftenItGrew) {
   };
   const uint64_t commits = store_.commits;
   const auto submit_many = [this] {
-    for (size_t n = 0; n < kFewMutations; ++n) submit();
+    for (size_t n = 0; n < kFewSteps; ++n) submit();
     end_turn();
   };
   submit_many();
