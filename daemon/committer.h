@@ -57,8 +57,11 @@ struct Committed {
   Result<> outcome;
 };
 
-inline constexpr std::chrono::microseconds kQuickCommit{500};
-inline constexpr uint32_t kQuickInARow = 16;
+// What else a loop has to do can wait so long. While a flush runs a commit takes 1 ms even on
+// a disk that syncs in 0.2: were that slow already, all that follow would pay for the thread,
+// just when everything else is slow, too.
+inline constexpr std::chrono::microseconds kQuickCommit{2000};
+inline constexpr uint32_t kQuickInARow = 4;
 
 // Mutations of a commit from which on it does not linger: what gathers is held in memory.
 inline constexpr size_t kLingeringMutationsMax = 4096;
