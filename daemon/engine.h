@@ -53,8 +53,8 @@ struct World {
 };
 
 // What has gathered is few while it is below both. More takes the loop about as long as a
-// sync of 0.3 ms, and is better off while somebody else syncs. A step that commits something
-// is a caller, with his request and his answer; a mutation is a row. Measured: without the
+// sync of 0.3 ms, and is better off while somebody else syncs. Most steps with mutations
+// are a caller's, with his request and his answer; a mutation is a row. Measured: without the
 // bound on steps 64 callers are slower, without that on mutations 16 cycles are.
 inline constexpr size_t kFewSteps = 24;
 inline constexpr size_t kFewMutations = 36;
