@@ -154,7 +154,9 @@ void set_compaction_options(rocksdb::ColumnFamilyOptions& options, const FamilyS
   options.level_compaction_dynamic_level_bytes = true;
   options.target_file_size_base = kTableBytes;
   options.max_bytes_for_level_base = 4 * kTableBytes;
-  options.level0_file_num_compaction_trigger = 4;
+  // In a queue each table of the first level spans the backlog: its puts are at one end, its
+  // deletes at the other. The merge rewrites what is new, so it shall be much.
+  options.level0_file_num_compaction_trigger = shape.queue ? 8 : 4;
   options.level0_slowdown_writes_trigger = 20;
   options.level0_stop_writes_trigger = 36;
   // Nothing expires by the age of a file; both would rewrite a resting backlog monthly.
