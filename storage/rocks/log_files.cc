@@ -1,10 +1,11 @@
 #include "storage/rocks/log_files.h"
 
-#include <charconv>
 #include <cstring>
 #include <map>
 #include <span>
 #include <utility>
+
+#include "storage/rocks/log_salt.h"
 
 namespace holdfast::storage {
 
@@ -14,26 +15,16 @@ Error io_error(const std::string& path, const rocksdb::Status& status) {
   return Error{Errc::io, "cannot read " + path + ": " + status.ToString()};
 }
 
-// "000012.log" -> 12
-std::optional<uint64_t> log_number(const std::string& name) {
-  const size_t dot = name.find('.');
-  if (dot == 0 || dot == std::string::npos || name.substr(dot) != ".log") return std::nullopt;
-  uint64_t number = 0;
-  const char* end = name.data() + dot;
-  const auto [stopped, error] = std::from_chars(name.data(), end, number);
-  if (error != std::errc{} || stopped != end) return std::nullopt;
-  return number;
-}
-
 LogReader reader_of(rocksdb::SequentialFile& file, const std::string& path) {
-  return LogReader{[&file, path](std::span<char> block) -> Result<size_t> {
+  const auto read = [&file, path](std::span<char> block) -> Result<size_t> {
     rocksdb::Slice bytes;
     const rocksdb::Status status = file.Read(block.size(), &bytes, block.data());
     if (!status.ok()) return io_error(path, status);
     // A file system may hand out its own memory instead of filling ours.
     if (bytes.data() != block.data()) std::memcpy(block.data(), bytes.data(), bytes.size());
     return bytes.size();
-  }};
+  };
+  return LogReader{read, log_salt(log_number_of(path).value_or(0))};
 }
 
 }  // namespace
@@ -77,7 +68,7 @@ Result<LiveLogs> live_logs(rocksdb::Env& env, const std::string& directory) {
 
   std::map<uint64_t, std::string> numbered;
   for (std::string& name : names) {
-    const std::optional<uint64_t> number = log_number(name);
+    const std::optional<uint64_t> number = log_number_of(name);
     if (!number || *number < manifest->summary.oldest_live_log) continue;
     numbered.emplace(*number, std::move(name));
   }

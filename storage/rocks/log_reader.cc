@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint8_t kTypeZero = 0;
 constexpr uint8_t kTypeFull = 1;
+constexpr uint8_t kTypeFirst = 2;
 
 uint8_t byte_at(std::string_view bytes, size_t index) { return static_cast<uint8_t>(bytes[index]); }
 
@@ -19,7 +20,7 @@ std::optional<LogReader::Kind> kind_of(uint8_t type) {
   switch (type) {
     case kTypeFull:
       return LogReader::Kind::full;
-    case 2:
+    case kTypeFirst:
       return LogReader::Kind::first;
     case 3:
       return LogReader::Kind::middle;
@@ -79,7 +80,8 @@ bool LogReader::checks_out(size_t position, size_t length) const {
   const Header header{std::string_view{block_.data() + position, kHeaderBytes}};
   // The checksum covers the type, which stands right before the payload.
   const std::string_view covered{block_.data() + position + kHeaderBytes - 1, length + 1};
-  return header.crc == mask_crc(crc32c(covered));
+  const uint32_t crc = mask_crc(crc32c(covered));
+  return header.crc == (crc ^ salt_) || header.crc == crc;
 }
 
 Result<LogReader::Record> LogReader::next() {
@@ -120,9 +122,11 @@ Result<LogReader::Record> LogReader::zeros_or_bad() {
 Result<LogReader::Record> LogReader::find_batch_start(const Plausible& plausible) {
   for (;;) {
     for (size_t at = position_; at + kHeaderBytes <= block_bytes_; ++at) {
+      // Most bytes go no further: what is left of an older log may be megabytes.
+      const auto type = static_cast<uint8_t>(block_[at + kHeaderBytes - 1]);
+      if (type != kTypeFull && type != kTypeFirst) continue;
       const Header header{std::string_view{block_.data() + at, kHeaderBytes}};
       const std::optional<Kind> kind = kind_of(header.type);
-      if (kind != Kind::full && kind != Kind::first) continue;
       const size_t record_end = at + kHeaderBytes + header.length;
       if (record_end > block_bytes_) continue;
       if (kind == Kind::first && record_end != kBlockBytes) continue;

@@ -4,11 +4,13 @@
 //    file    := block*                      32 KiB each, the last one may be shorter
 //    block   := record* trailer             trailer: fewer than 7 bytes, skipped
 //    record  := crc:le32 length:le16 type:u8 payload
-//               crc is masked and covers type and payload
+//               crc is masked, covers type and payload, and has the salt of its log
+//               (log_salt.h); logs of earlier builds have none
 //    logical := FULL | FIRST MIDDLE* LAST   FIRST and MIDDLE end with their block
 //
 // A log that was not closed ends in preallocated zeros: they are its end, not damage,
-// provided that nothing but zeros follows.
+// provided that nothing but zeros follows. Or it ends in what is left of an older log:
+// that is `bad`, and nothing intact follows.
 //
 //    LogReader reader{read_block};
 //    Result<LogReader::Record> record = reader.next();
@@ -48,7 +50,7 @@ class LogReader {
   // Whether a payload could be the start of a batch we look for.
   using Plausible = std::function<bool(Kind kind, std::string_view payload)>;
 
-  explicit LogReader(ReadBlock read) : read_(std::move(read)) {}
+  explicit LogReader(ReadBlock read, uint32_t salt = 0) : read_(std::move(read)), salt_(salt) {}
 
   Result<Record> next();
 
@@ -57,6 +59,9 @@ class LogReader {
   Result<Record> find_batch_start(const Plausible& plausible);
 
   uint64_t bytes_read() const { return block_offset_ + block_bytes_; }
+
+  // Where the record that was read last ends.
+  uint64_t offset() const { return block_offset_ + position_; }
 
  private:
   Result<bool> load_block();
@@ -67,6 +72,7 @@ class LogReader {
   Record end() const { return Record{Kind::end, bytes_read(), {}}; }
 
   ReadBlock read_;
+  uint32_t salt_;
   std::array<char, kBlockBytes> block_{};
   size_t block_bytes_ = 0;
   uint64_t block_offset_ = 0;

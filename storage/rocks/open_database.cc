@@ -255,7 +255,8 @@ Result<std::unique_ptr<Database>> open_database(const OpenOptions& options, Open
 
   auto database = std::make_unique<Database>();
   database->env = store_env(
-      base, options.env != nullptr ? PrepareLogs::in_small_steps : PrepareLogs::where_it_pays);
+      base, options.env != nullptr ? PrepareLogs::in_small_steps : PrepareLogs::where_it_pays,
+      report.audit.whole_bytes);
   database->read_only = options.read_only;
   const Result<> opened = open_rocksdb(options, *database);
   if (!opened) return opened.error();

@@ -82,7 +82,7 @@ void set_log_options(rocksdb::DBOptions& options) {
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.max_total_wal_size = kWalBytesMax;
   options.wal_bytes_per_sync = 0;                     // every batch is synced anyway
-  options.recycle_log_file_num = 0;                   // 7.8 could leave holes after a recovery
+  options.recycle_log_file_num = 0;                   // we do it ourselves: spare_log.h
   options.wal_compression = rocksdb::kNoCompression;  // 7.8 can misread compressed logs
   options.manual_wal_flush = false;  // with an error, families could diverge (fixed in 9.7)
   options.use_fsync = false;         // fdatasync is enough for a file that only grows

@@ -8,8 +8,10 @@
 #include <string>
 #include <utility>
 
+#include "storage/rocks/log_salt.h"
 #include "storage/rocks/manifest.h"
 #include "storage/rocks/prepared_log.h"
+#include "storage/rocks/spare_log.h"
 #include "storage/rocks/synced_manifest.h"
 
 namespace holdfast::storage {
@@ -18,8 +20,9 @@ using rocksdb::IOStatus;
 
 namespace {
 
-bool is_log(const std::string& path) { return path.ends_with(".log"); }
+bool is_log(const std::string& path) { return log_number_of(path).has_value(); }
 
+std::string name_of(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 std::string folder_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
 
 // The front of a file.
@@ -43,6 +46,62 @@ class ShortenedFile final : public rocksdb::FSSequentialFileOwnerWrapper {
 
  private:
   uint64_t left_;
+};
+
+// A log that is being read: without its salt, as RocksDB wrote it.
+class UnsaltedFile final : public rocksdb::FSSequentialFileOwnerWrapper {
+ public:
+  UnsaltedFile(std::unique_ptr<rocksdb::FSSequentialFile>&& file, uint32_t salt)
+      : FSSequentialFileOwnerWrapper(std::move(file)), salt_(salt) {}
+
+  IOStatus Read(size_t bytes, const rocksdb::IOOptions& options, rocksdb::Slice* result,
+                char* scratch, rocksdb::IODebugContext* context) override {
+    const IOStatus read = target()->Read(bytes, options, result, scratch, context);
+    if (!read.ok()) return read;
+    if (result->data() != scratch) std::memcpy(scratch, result->data(), result->size());
+    *result = rocksdb::Slice{scratch, result->size()};
+    salt_.apply({scratch, result->size()});
+    return read;
+  }
+  // The salt of what is skipped would have to be skipped, too; RocksDB reads on.
+  IOStatus Skip(uint64_t /*bytes*/) override { return IOStatus::NotSupported("in a log"); }
+
+ private:
+  SaltStream salt_;
+};
+
+// A log that is being written: with its salt.
+class SaltedFile final : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  SaltedFile(std::unique_ptr<rocksdb::FSWritableFile>&& file, std::string path, SpareLog& spare)
+      : FSWritableFileOwnerWrapper(std::move(file)),
+        path_(std::move(path)),
+        spare_(spare),
+        salt_(log_salt(*log_number_of(path_))) {}
+
+  IOStatus Append(const rocksdb::Slice& bytes, const rocksdb::IOOptions& options,
+                  rocksdb::IODebugContext* context) override {
+    salted_.assign(bytes.data(), bytes.size());
+    salt_.apply(salted_);
+    return target()->Append(salted_, options, context);
+  }
+  // The checksum that came along would be that of other bytes.
+  IOStatus Append(const rocksdb::Slice& bytes, const rocksdb::IOOptions& options,
+                  const rocksdb::DataVerificationInfo& /*verification*/,
+                  rocksdb::IODebugContext* context) override {
+    return Append(bytes, options, context);
+  }
+  IOStatus Close(const rocksdb::IOOptions& options, rocksdb::IODebugContext* context) override {
+    const IOStatus done = target()->Close(options, context);
+    if (done.ok()) spare_.closed(path_);
+    return done;
+  }
+
+ private:
+  const std::string path_;
+  SpareLog& spare_;
+  SaltStream salt_;
+  std::string salted_;  // keeps its memory
 };
 
 // A MANIFEST that is being written: each sync is recorded.
@@ -83,8 +142,13 @@ class ManifestFile final : public rocksdb::FSWritableFileOwnerWrapper {
 
 class StoreFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  StoreFileSystem(rocksdb::Env& base, PrepareLogs prepare)
-      : FileSystemWrapper(base.GetFileSystem()), base_(base), prepare_(prepare) {}
+  StoreFileSystem(rocksdb::Env& base, PrepareLogs prepare,
+                  std::map<std::string, uint64_t> whole_bytes)
+      : FileSystemWrapper(base.GetFileSystem()),
+        base_(base),
+        prepare_(prepare),
+        whole_bytes_(std::move(whole_bytes)),
+        spare_(*target()) {}
   const char* Name() const override { return "holdfast.store"; }
 
   rocksdb::FileOptions OptimizeForLogWrite(const rocksdb::FileOptions& file_options,
@@ -98,49 +162,100 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
                              std::unique_ptr<rocksdb::FSSequentialFile>* file,
                              rocksdb::IODebugContext* context) override {
     const IOStatus opened = target()->NewSequentialFile(path, options, file, context);
-    if (!opened.ok() || !is_manifest(path)) return opened;
-    const Result<ManifestSummary> summary = read_once(path, options, context);
-    // Whatever kept us from reading it, RocksDB meets and tells.
-    if (!summary || !summary->torn) return opened;
-    const std::optional<uint64_t> synced = SyncedManifest{base_, path}.bytes();
-    if (!synced || summary->whole_bytes < *synced) return opened;
-    *file = std::make_unique<ShortenedFile>(std::move(*file), summary->whole_bytes);
+    if (!opened.ok()) return opened;
+    if (is_manifest(path)) end_behind_last_edit(path, options, file, context);
+    if (is_log(path)) show_log(path, options, file, context);
     return opened;
   }
 
   IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                            std::unique_ptr<rocksdb::FSWritableFile>* file,
                            rocksdb::IODebugContext* context) override {
+    if (is_log(path)) return make_log(path, options, file, context);
     const IOStatus made = target()->NewWritableFile(path, options, file, context);
     if (made.ok() && is_manifest(path)) {
       *file = std::make_unique<ManifestFile>(std::move(*file), SyncedManifest{base_, path});
     }
-    if (made.ok() && is_log(path) && prepares_in(folder_of(path))) {
+    return made;
+  }
+
+  IOStatus DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
+                      rocksdb::IODebugContext* context) override {
+    if (is_log(path)) return spare_.dispose(path, options, context);
+    return target()->DeleteFile(path, options, context);
+  }
+
+ private:
+  void end_behind_last_edit(const std::string& path, const rocksdb::FileOptions& options,
+                            std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                            rocksdb::IODebugContext* context) {
+    const Result<ManifestSummary> summary = read_once(path, options, context);
+    // Whatever kept us from reading it, RocksDB meets and tells.
+    if (!summary || !summary->torn) return;
+    const std::optional<uint64_t> synced = SyncedManifest{base_, path}.bytes();
+    if (!synced || summary->whole_bytes < *synced) return;
+    *file = std::make_unique<ShortenedFile>(std::move(*file), summary->whole_bytes);
+  }
+
+  void show_log(const std::string& path, const rocksdb::FileOptions& options,
+                std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                rocksdb::IODebugContext* context) {
+    if (const auto whole = whole_bytes_.find(name_of(path)); whole != whole_bytes_.end()) {
+      *file = std::make_unique<ShortenedFile>(std::move(*file), whole->second);
+    }
+    if (has_salt(path, options, context)) {
+      *file = std::make_unique<UnsaltedFile>(std::move(*file), log_salt(*log_number_of(path)));
+    }
+  }
+
+  // Unless its first record checks out as it is: builds before had none.
+  bool has_salt(const std::string& path, const rocksdb::FileOptions& options,
+                rocksdb::IODebugContext* context) {
+    std::unique_ptr<rocksdb::FSSequentialFile> file;
+    if (!target()->NewSequentialFile(path, options, &file, context).ok()) return true;
+    LogReader reader = reader_of(*file, context);
+    const Result<LogReader::Record> first = reader.next();
+    return !first || first->kind == LogReader::Kind::bad;
+  }
+
+  IOStatus make_log(const std::string& path, const rocksdb::FileOptions& options,
+                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                    rocksdb::IODebugContext* context) {
+    uint64_t written_bytes = 0;
+    const IOStatus made = spare_.make(path, options, file, written_bytes, context);
+    if (!made.ok()) return made;
+    if (prepares_in(folder_of(path))) {
       std::unique_ptr<rocksdb::FSRandomRWFile> ahead;
       // Without it the log is written as it is.
       target()->NewRandomRWFile(path, options, &ahead, context).PermitUncheckedError();
       const uint64_t stretch = prepare_ == PrepareLogs::in_small_steps
                                    ? 2 * PreparedLog::kPageBytes
                                    : PreparedLog::kStretchBytes;
-      *file = std::make_unique<PreparedLog>(std::move(*file), std::move(ahead), stretch);
+      *file = std::make_unique<PreparedLog>(std::move(*file), std::move(ahead), stretch,
+                                            written_bytes);
     }
+    *file = std::make_unique<SaltedFile>(std::move(*file), path, spare_);
     return made;
   }
 
- private:
+  // Without salt.
+  static LogReader reader_of(rocksdb::FSSequentialFile& file, rocksdb::IODebugContext* context) {
+    return LogReader{[&file, context](std::span<char> block) -> Result<size_t> {
+      rocksdb::Slice bytes;
+      const IOStatus read =
+          file.Read(block.size(), rocksdb::IOOptions{}, &bytes, block.data(), context);
+      if (!read.ok()) return Error{Errc::io, read.ToString()};
+      if (bytes.data() != block.data()) std::memcpy(block.data(), bytes.data(), bytes.size());
+      return bytes.size();
+    }};
+  }
+
   Result<ManifestSummary> read_once(const std::string& path, const rocksdb::FileOptions& options,
                                     rocksdb::IODebugContext* context) {
     std::unique_ptr<rocksdb::FSSequentialFile> file;
     const IOStatus opened = target()->NewSequentialFile(path, options, &file, context);
     if (!opened.ok()) return Error{Errc::io, opened.ToString()};
-    LogReader reader{[&](std::span<char> block) -> Result<size_t> {
-      rocksdb::Slice bytes;
-      const IOStatus read = file->Read(block.size(), rocksdb::IOOptions{}, &bytes, block.data(),
-                                       context);
-      if (!read.ok()) return Error{Errc::io, read.ToString()};
-      if (bytes.data() != block.data()) std::memcpy(block.data(), bytes.data(), bytes.size());
-      return bytes.size();
-    }};
+    LogReader reader = reader_of(*file, context);
     return read_manifest(reader);
   }
 
@@ -150,12 +265,15 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
 
   rocksdb::Env& base_;
   const PrepareLogs prepare_;
+  const std::map<std::string, uint64_t> whole_bytes_;
+  SpareLog spare_;
 };
 
 class StoreEnv final : public rocksdb::EnvWrapper {
  public:
-  StoreEnv(rocksdb::Env& base, PrepareLogs prepare) : EnvWrapper(&base) {
-    file_system_ = std::make_shared<StoreFileSystem>(base, prepare);
+  StoreEnv(rocksdb::Env& base, PrepareLogs prepare, std::map<std::string, uint64_t> whole_bytes)
+      : EnvWrapper(&base) {
+    file_system_ = std::make_shared<StoreFileSystem>(base, prepare, std::move(whole_bytes));
     system_clock_ = base.GetSystemClock();
   }
   const char* Name() const override { return "holdfast.store"; }
@@ -163,8 +281,9 @@ class StoreEnv final : public rocksdb::EnvWrapper {
 
 }  // namespace
 
-std::unique_ptr<rocksdb::Env> store_env(rocksdb::Env& base, PrepareLogs prepare) {
-  return std::make_unique<StoreEnv>(base, prepare);
+std::unique_ptr<rocksdb::Env> store_env(rocksdb::Env& base, PrepareLogs prepare,
+                                        std::map<std::string, uint64_t> whole_bytes) {
+  return std::make_unique<StoreEnv>(base, prepare, std::move(whole_bytes));
 }
 
 }  // namespace holdfast::storage

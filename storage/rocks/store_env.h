@@ -1,4 +1,4 @@
-// StoreEnv: the file system as the store wants RocksDB to see it. Three things differ.
+// StoreEnv: the file system as the store wants RocksDB to see it. Five things differ.
 //
 // Rule    The preallocation of a write-ahead log shows in the size of its file.
 // Reason  RocksDB hides it, so that every append changes the size and every sync must
@@ -8,6 +8,14 @@
 // Rule    Where it pays, the log is written over zeros that were written before
 //         (prepared_log.h).
 // Reason  A small commit then has nothing to tell the file system.
+//
+// Rule    A log is written over the file of one that is no longer needed (spare_log.h), and its
+//         checksums have a salt, which RocksDB does not see (log_salt.h).
+// Reason  A commit then changes bytes and nothing else, and no zeros are needed for that.
+//
+// Rule    A log ends for RocksDB where the audit saw its last intact batch end.
+// Reason  Behind it may stand what is left of an older one, and RocksDB would have to tell
+//         that from damage. A log that is damaged, it sees as it is.
 //
 // Rule    A MANIFEST ends with its last whole edit before a bad spot, if that spot lies
 //         behind all that is known to have been synced (synced_manifest.h). If it does
@@ -26,7 +34,9 @@
 #include <rocksdb/env.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 
 namespace holdfast::storage {
 
@@ -34,7 +44,9 @@ namespace holdfast::storage {
 // it meets many.
 enum class PrepareLogs : uint8_t { where_it_pays, in_small_steps };
 
-// With the clock of its base, which NewCompositeEnv would not keep.
-std::unique_ptr<rocksdb::Env> store_env(rocksdb::Env& base, PrepareLogs prepare);
+// `whole_bytes` is the audit's (wal_audit.h). With the clock of its base, which
+// NewCompositeEnv would not keep.
+std::unique_ptr<rocksdb::Env> store_env(rocksdb::Env& base, PrepareLogs prepare,
+                                        std::map<std::string, uint64_t> whole_bytes);
 
 }  // namespace holdfast::storage

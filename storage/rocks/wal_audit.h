@@ -9,6 +9,9 @@
 // Reason  Only the last batch can be torn; and a recovery that was itself cut short
 //         goes on in a new log from where the tear was.
 //
+// What is left of an older log, behind the end of one that was written over it, is not
+// intact here (log_salt.h): it looks like the rest of a batch that was torn.
+//
 // Rule    Anything else is damage, also a gap between two intact batches, or between the
 //         table files and the first batch.
 // Reason  The intact batch was written after the bad one had been synced.
@@ -24,6 +27,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -55,6 +59,10 @@ struct AuditReport {
 
   // The highest sequence in any table file, for which no log is needed any more.
   std::optional<uint64_t> sequence_in_tables;
+
+  // Where the last intact batch of each log ends, by the name of its file; without the log
+  // that is damaged and those behind it.
+  std::map<std::string, uint64_t> whole_bytes;
 
   std::string sentence;  // for people
 };

@@ -35,6 +35,7 @@ bool WalStream::plausible(std::optional<uint64_t> sequence, std::optional<uint64
 
 Result<bool> WalStream::read_log(const std::string& file, LogReader& reader) {
   file_ = file;
+  report_.whole_bytes[file] = 0;
   Result<bool> go_on = read_records(reader);
   ++report_.log_count;
   report_.bytes += reader.bytes_read();
@@ -75,6 +76,7 @@ Result<bool> WalStream::read_records(LogReader& reader) {
     if (kind == LogReader::Kind::full || kind == LogReader::Kind::last) {
       if (!batch->judged) return search(reader, batch->offset);
       accept(*batch);
+      report_.whole_bytes[file_] = reader.offset();
       batch.reset();
     }
   }
@@ -116,6 +118,8 @@ void WalStream::suspect(uint64_t offset) {
 
 void WalStream::damaged(std::optional<uint64_t> next_intact_sequence) {
   report_.verdict = WalVerdict::damaged;
+  report_.whole_bytes.erase(report_.whole_bytes.lower_bound(report_.file),
+                            report_.whole_bytes.end());
   report_.next_intact_sequence = next_intact_sequence;
 }
 
@@ -144,8 +148,9 @@ AuditReport WalStream::finish() {
                          " batches in " + std::to_string(report_.log_count) + " files.";
       break;
     case WalVerdict::torn_tail:
-      report_.sentence = "The last write was torn in " + place +
-                         ", as a crash or power cut does; the last intact sequence is " +
+      report_.sentence = "The write-ahead log ends in " + place +
+                         ", as after a crash or power cut: what follows is a write that was torn "
+                         "or the rest of an older log; the last intact sequence is " +
                          last_good + ".";
       break;
     case WalVerdict::damaged:

@@ -86,6 +86,11 @@ uint64_t CrashDisk::sync_count() const {
   return syncs_;
 }
 
+uint64_t CrashDisk::kept_count() const {
+  const Lock lock{mutex_};
+  return kept_;
+}
+
 void CrashDisk::switch_off() {
   const Lock lock{mutex_};
   off_ = true;
@@ -178,6 +183,7 @@ IOStatus CrashDisk::create(const std::string& path, bool keep, InodePtr& inode) 
   const auto at = names_.find(path);
   if (keep && at != names_.end()) {
     inode = at->second;
+    ++kept_;
     return done;
   }
   inode = std::make_shared<Inode>();

@@ -70,6 +70,7 @@ class CrashDisk {
   bool has_refused() const;  // a sync failed, or an append found no space, since the restart
   uint64_t io_count() const;    // since the last cut_at() or restart
   uint64_t sync_count() const;  // of files, since the last fail_sync_at()
+  uint64_t kept_count() const;  // files that were opened to be written over
 
   // Everything fails from now on, as when the process is gone.
   void switch_off();
@@ -132,6 +133,7 @@ class CrashDisk {
   uint64_t ios_ = 0;
   uint64_t cut_at_ = kNever;
   uint64_t syncs_ = 0;
+  uint64_t kept_ = 0;
   uint64_t fail_sync_at_ = kNever;
   uint64_t space_ = kNever;
   uint64_t fill_at_ = kNever;

@@ -183,6 +183,19 @@ class CrashFileSystem final : public FileSystem {
     }
     return made;
   }
+  // As the real one does: the name changes, and the bytes stay until they are written over.
+  IOStatus ReuseWritableFile(const std::string& path, const std::string& old_path,
+                             const FileOptions& options, std::unique_ptr<FSWritableFile>* file,
+                             IODebugContext* /*context*/) override {
+    const IOStatus renamed = disk_.rename(old_path, path);
+    if (!renamed.ok()) return renamed;
+    InodePtr inode;
+    const IOStatus made = disk_.create(path, /*keep=*/true, inode);
+    if (made.ok()) {
+      *file = std::make_unique<WritableFile>(disk_, inode, !options.fallocate_with_keep_size);
+    }
+    return made;
+  }
   IOStatus NewDirectory(const std::string& /*path*/, const IOOptions& /*options*/,
                         std::unique_ptr<FSDirectory>* directory,
                         IODebugContext* /*context*/) override {

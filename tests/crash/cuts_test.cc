@@ -27,6 +27,7 @@ DeathCounts& operator+=(DeathCounts& sum, const DeathCounts& more) {
   sum.sigkills += more.sigkills;
   sum.opening += more.opening;
   sum.faults += more.faults;
+  sum.reused += more.reused;
   return sum;
 }
 
@@ -42,7 +43,7 @@ RandomFaults roll_faults(Random& random) {
 Deaths roll_deaths(Random& random) {
   Deaths deaths;
   deaths.sigkill_percent = random.chance(50) ? 0 : 50;
-  deaths.flush_percent = random.chance(50) ? 2 : 15;
+  deaths.flush_percent = random.chance(50) ? 2 : 25;
   return deaths;
 }
 
@@ -76,8 +77,11 @@ TEST(PowerCuts, lose_nothing_that_was_acknowledged) {
   }
   std::printf("%" PRIu64 " seeds, %" PRIu64 " power cuts (%" PRIu64
               " with torn sectors), %" PRIu64 " SIGKILLs; %" PRIu64
-              " of all these while opening\n",
-              seed - options().from, sum.cuts, sum.torn, sum.sigkills, sum.opening);
+              " of all these while opening; %" PRIu64 " logs were written over older ones\n",
+              seed - options().from, sum.cuts, sum.torn, sum.sigkills, sum.opening, sum.reused);
+  if (sum.cuts >= 100) {
+    EXPECT_GT(sum.reused, sum.cuts / 20);
+  }
 }
 
 }  // namespace

@@ -5,15 +5,18 @@
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <memory>
 
+#include "storage/rocks/log_salt.h"
 #include "storage/rocks/options.h"
 #include "storage/rocks/rocks_store.h"
 #include "storage/rocks/side_file.h"
 #include "storage/rocks/store_env.h"
 #include "tests/crash/crash_env.h"
+#include "tests/support/log_bytes.h"
 
 namespace holdfast::crash {
 namespace {
@@ -63,7 +66,7 @@ class SmallLog {
     for (const FamilyRow& row : kFamilies) {
       families.emplace_back(std::string{row.name}, family_options(parts_, row.family));
     }
-    log_env_ = store_env(env_, PrepareLogs::in_small_steps);
+    log_env_ = store_env(env_, PrepareLogs::in_small_steps, {});
     for (rocksdb::ColumnFamilyDescriptor& family : families) {
       family.options.max_write_buffer_number = 8;  // so that commits go on meanwhile
     }
@@ -135,6 +138,24 @@ uint64_t batches_in(const RocksStore& store) {
   return kBatches;
 }
 
+// What an older log leaves behind, when each of `files` is written over it: its records stand
+// where theirs do.
+std::string older_log() {
+  std::vector<std::string> batches;
+  for (uint64_t n = 1; n < 40; ++n) batches.push_back(test::batch(n, 1, 20 + n * 7 % 60));
+  std::string log = test::log_of(batches);
+  SaltStream salt{log_salt(1)};
+  salt.apply(log);
+  return log;
+}
+
+std::string over(const std::string& older, const std::string& log) {
+  return log + older.substr(std::min(log.size(), older.size()));
+}
+
+// The last byte of a batch is the length of the commit row's value, a zero.
+size_t end_of(const std::string& log) { return log.find_last_not_of('\0') + 2; }
+
 // The bytes of a log that hold something, and some of the zeros behind them.
 size_t bytes_to_try(const std::string& log) {
   const size_t last = log.find_last_not_of('\0');
@@ -195,6 +216,34 @@ TEST_F(DamageMatrix, a_changed_byte_is_harmless_or_named) {
   EXPECT_GT(named_, 1000u);
 }
 
+// The same where each log was written over an older one, and a byte may have become the
+// older log's again.
+TEST_F(DamageMatrix, a_changed_byte_before_an_older_log_is_harmless_or_named) {
+  const std::string older = older_log();
+  Files files = log_.files();
+  for (auto& [path, bytes] : files) {
+    if (is_log(path)) bytes = over(older, bytes.substr(0, end_of(bytes)));
+  }
+  {
+    Box box{files};
+    const auto store = box.open();
+    ASSERT_TRUE(static_cast<bool>(store)) << store.error().what;
+    EXPECT_EQ(batches_in(**store), kBatches);
+  }
+  for (const auto& [path, bytes] : files) {
+    if (!is_log(path)) continue;
+    ASSERT_GT(older.size(), end_of(log_.files().at(path)));
+    for (size_t at = 0; at < end_of(log_.files().at(path)); ++at) {
+      if (bytes[at] == older[at]) continue;
+      Files damaged = files;
+      damaged[path][at] = older[at];
+      expect_whole_or_named(std::move(damaged), path, at);
+      if (HasFailure()) return;
+    }
+  }
+  EXPECT_GT(named_, 1000u);
+}
+
 // A MANIFEST ends where it is damaged, as a torn one does. If anything rested on what
 // stood behind, the logs no longer fit, or a table file is missing.
 TEST_F(DamageMatrix, a_changed_byte_of_the_manifest_is_harmless_or_refused) {
@@ -236,7 +285,7 @@ TEST_F(DamageMatrix, a_lost_log_is_named) {
 }
 
 // The last batch was never acknowledged: the side file is the one before it. Its bytes
-// may end anywhere, or be zeros from anywhere on.
+// may end anywhere, or be zeros or an older log's from anywhere on.
 TEST_F(DamageMatrix, a_torn_last_batch_is_never_called_damage) {
   const Files files = log_.files();
   const Files before = log_.files_before_last();
@@ -245,15 +294,16 @@ TEST_F(DamageMatrix, a_torn_last_batch_is_never_called_damage) {
     if (is_log(path)) last = std::max(last, path);
   }
   const std::string whole = files.at(last);
-  // The last byte of a batch is the length of the commit row's value, a zero.
-  const size_t begin = before.at(last).find_last_not_of('\0') + 2;
-  const size_t end = whole.find_last_not_of('\0') + 2;
+  const size_t begin = end_of(before.at(last));
+  const size_t end = end_of(whole);
   ASSERT_GT(end, begin);
+  enum class Behind : uint8_t { nothing, zeros, an_older_log };
   for (size_t at = begin; at <= end; ++at) {
-    for (const bool zeros : {false, true}) {
+    for (const Behind behind : {Behind::nothing, Behind::zeros, Behind::an_older_log}) {
       Files torn = before;
       torn[last] = whole.substr(0, at);
-      if (zeros) torn[last].resize(whole.size());
+      if (behind == Behind::zeros) torn[last].resize(whole.size());
+      if (behind == Behind::an_older_log) torn[last] = over(older_log(), torn[last]);
       Box box{torn};
       const auto store = box.open();
       ASSERT_TRUE(static_cast<bool>(store)) << at << ": " << store.error().what;

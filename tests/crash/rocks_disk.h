@@ -48,6 +48,7 @@ struct DeathCounts {
   uint64_t sigkills = 0;  // of the process alone
   uint64_t opening = 0;   // lives that ended before the store was open
   uint64_t faults = 0;    // lives that an armed fault ended
+  uint64_t reused = 0;    // logs that were written over older ones
 };
 
 class RocksDisk final : public test::Disk {
@@ -61,7 +62,11 @@ class RocksDisk final : public test::Disk {
   void heal() override;
 
   CrashDisk& disk() { return disk_; }
-  const DeathCounts& counts() const { return counts_; }
+  DeathCounts counts() const {
+    DeathCounts counts = counts_;
+    counts.reused = disk_.kept_count();
+    return counts;
+  }
   const std::vector<std::string>& complaints() const { return complaints_; }
 
  private:

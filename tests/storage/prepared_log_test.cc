@@ -136,6 +136,24 @@ TEST_F(Prepared, a_commit_is_all_that_comes_until_its_sync) {
   expect_whole();
 }
 
+// The file of an older log: the last page of it may not be whole.
+TEST(PreparedOver, zeros_go_only_behind_what_was_written_before) {
+  constexpr size_t kWritten = 9 * PreparedLog::kPageBytes + 100;
+  Paper paper;
+  paper.bytes = std::string(kWritten, 'o');
+  PreparedLog log{std::make_unique<PaperLog>(paper), std::make_unique<PaperAhead>(paper),
+                  PreparedLog::kStretchBytes, kWritten};
+  const std::string piece(1000, 'n');
+  while (paper.appended.size() + piece.size() <= 9 * PreparedLog::kPageBytes) {
+    ASSERT_TRUE(log.Append(piece, {}, nullptr).ok());
+    ASSERT_TRUE(log.Sync({}, nullptr).ok());
+    ASSERT_EQ(paper.zeros_written, 0);
+  }
+  ASSERT_TRUE(log.Append(piece, {}, nullptr).ok());
+  EXPECT_EQ(paper.zeros_written, static_cast<int>(PreparedLog::kStretchBytes));
+  EXPECT_EQ(paper.bytes.substr(0, paper.appended.size()), paper.appended);
+}
+
 TEST_F(Prepared, whatever_comes_the_log_is_what_was_appended) {
   Random random{3};
   for (int n = 0; n < 600; ++n) {

@@ -9,6 +9,7 @@
 #include "storage/keys.h"
 #include "storage/limits.h"
 #include "storage/rocks/log_reader.h"
+#include "storage/rocks/log_salt.h"
 #include "storage/rocks/wal_cut.h"
 #include "storage/verify.h"
 #include "tests/storage/rocks_support.h"
@@ -85,13 +86,14 @@ class DamagedStore : public testing::Test {
     damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
     write_file(log_, damaged);
   }
-  static std::vector<std::string> batches_of(const std::string& log) {
+  std::vector<std::string> batches_of(const std::string& log) const {
     size_t at = 0;
-    LogReader reader{[&](std::span<char> block) -> Result<size_t> {
+    const auto read = [&](std::span<char> block) -> Result<size_t> {
       const size_t count = log.copy(block.data(), block.size(), std::min(at, log.size()));
       at += count;
       return count;
-    }};
+    };
+    LogReader reader{read, log_salt(*log_number_of(log_))};
     std::vector<std::string> batches;
     for (;;) {
       const Result<LogReader::Record> record = reader.next();

@@ -1,0 +1,251 @@
+// The salt of a log's checksums, and what it is for: a log that is written over an older
+// one, whose records are still there.
+#include "storage/rocks/log_salt.h"
+
+#include <algorithm>
+#include <set>
+#include <span>
+
+#include "storage/base/random.h"
+#include "storage/rocks/rocks_store.h"
+#include "storage/rocks/wal_audit.h"
+#include "tests/storage/store_support.h"
+#include "tests/support/log_bytes.h"
+
+namespace holdfast::storage {
+namespace {
+
+using test::batch;
+using test::log_of;
+
+constexpr size_t kBlockBytes = LogReader::kBlockBytes;
+
+std::string salted(std::string log, uint64_t number) {
+  SaltStream salt{log_salt(number)};
+  salt.apply(log);
+  return log;
+}
+
+// `log` as it stands in a file that held `older`.
+std::string written_over(const std::string& older, const std::string& log) {
+  return log + older.substr(std::min(older.size(), log.size()));
+}
+
+AuditReport audit_of(const std::string& log, uint64_t number = 5) {
+  const TempDirectory directory;
+  write_file(directory / ("00000" + std::to_string(number) + ".log"), log);
+  const Result<AuditReport> report = audit_wal(directory.path());
+  EXPECT_TRUE(static_cast<bool>(report));
+  return *report;
+}
+
+std::string many_batches(uint64_t from, int count, size_t bytes) {
+  std::vector<std::string> batches;
+  for (uint64_t n = 0; n < static_cast<uint64_t>(count); ++n) {
+    batches.push_back(batch(from + n, 1, bytes));
+  }
+  return log_of(batches);
+}
+
+TEST(LogSalt, is_another_one_for_each_log) {
+  std::set<uint32_t> salts;
+  for (uint64_t number = 0; number < 100'000; ++number) salts.insert(log_salt(number));
+  EXPECT_EQ(salts.size(), 100'000u);
+}
+
+TEST(LogSalt, belongs_to_logs_by_their_name) {
+  EXPECT_EQ(log_number_of("000012.log"), 12u);
+  EXPECT_EQ(log_number_of("/var/lib/holdfast/db/1234567.log"), 1234567u);
+  for (const char* name : {"", ".log", "12", "12.sst", "MANIFEST-000012", "x12.log", "/db/LOG",
+                           "12.log.trash", "spare_log"}) {
+    EXPECT_EQ(log_number_of(name), std::nullopt) << name;
+  }
+}
+
+// Headers and payloads may come in any pieces, and records end anywhere near a block's end.
+TEST(SaltStream, salts_every_record_however_its_bytes_come) {
+  Random random{7};
+  for (size_t room = 0; room < 30; ++room) {
+    const size_t filler = kBlockBytes - LogReader::kHeaderBytes - 12 - room;
+    const std::string log =
+        log_of({batch(1, 1, filler), batch(2, 1), batch(3, 1, 100'000), batch(4, 1)});
+    const std::string whole = salted(log, 5);
+    EXPECT_EQ(audit_of(whole).batch_count, 4u) << room;
+    EXPECT_EQ(audit_of(whole, 6).batch_count, 0u) << room;
+    EXPECT_EQ(salted(whole, 5), log) << room;
+
+    std::string pieces = log;
+    SaltStream salt{log_salt(5)};
+    for (size_t at = 0; at < pieces.size();) {
+      const size_t count = std::min<size_t>(
+          pieces.size() - at, random.chance(50) ? 1 + random.up_to(9) : random.up_to(40'000));
+      salt.apply(std::span{pieces}.subspan(at, count));
+      at += count;
+    }
+    EXPECT_EQ(pieces, whole) << room;
+  }
+}
+
+TEST(SaltStream, of_what_is_no_record_it_finds_the_next_block) {
+  const std::string good = log_of({batch(1, 1)});
+  std::string log = std::string(kBlockBytes, '\xff') + good;
+  SaltStream salt{log_salt(5)};
+  salt.apply(log);
+  EXPECT_EQ(log.substr(kBlockBytes), salted(good, 5));
+}
+
+TEST(WrittenOver, what_is_left_of_the_older_log_is_not_read) {
+  // Batches of the same size stand at the same places in both.
+  const std::string older = salted(many_batches(1, 400, 500), 4);
+  for (const int count : {0, 1, 63, 64, 65, 300}) {
+    const std::string own = salted(many_batches(401, count, 500), 5);
+    const AuditReport report = audit_of(written_over(older, own));
+    EXPECT_EQ(report.verdict, WalVerdict::torn_tail) << count;
+    EXPECT_EQ(report.batch_count, static_cast<uint64_t>(count));
+    EXPECT_EQ(report.whole_bytes.at("000005.log"), own.size());
+  }
+}
+
+// The front of a batch with the end of an older one, each intact, and both of one length.
+TEST(WrittenOver, no_batch_is_put_together_from_two_logs) {
+  const std::string older = salted(log_of({batch(1, 1), batch(2, 1, 100'000)}), 4);
+  const std::string own = salted(log_of({batch(3, 1), batch(4, 1, 100'000)}), 5);
+  for (size_t blocks = 1; blocks <= 3; ++blocks) {
+    const AuditReport report = audit_of(written_over(older, own.substr(0, blocks * kBlockBytes)));
+    EXPECT_EQ(report.verdict, WalVerdict::torn_tail);
+    EXPECT_EQ(report.batch_count, 1u);
+    EXPECT_EQ(report.last_good_sequence, 3u);
+  }
+  EXPECT_EQ(audit_of(own).batch_count, 2u);
+}
+
+// A write the disk has lost shows the older log in the middle of the newer one.
+TEST(WrittenOver, an_older_record_between_two_of_its_own_is_damage) {
+  const std::string older = salted(many_batches(1, 100, 500), 4);
+  const std::string own = salted(many_batches(101, 50, 500), 5);
+  const size_t record = own.size() / 50;
+  std::string log = written_over(older, own);
+  log.replace(10 * record, record, older, 10 * record, record);
+  const AuditReport report = audit_of(log);
+  EXPECT_EQ(report.verdict, WalVerdict::damaged);
+  EXPECT_EQ(report.batch_count, 10u);
+  EXPECT_EQ(report.next_intact_sequence, 112u);
+  EXPECT_FALSE(report.whole_bytes.contains("000005.log")) << "nobody may take it for whole";
+}
+
+std::vector<std::filesystem::path> logs_in(const std::string& directory) {
+  std::vector<std::filesystem::path> logs;
+  for (const auto& file : std::filesystem::directory_iterator(directory)) {
+    if (file.path().extension() == ".log") logs.push_back(file.path());
+  }
+  std::ranges::sort(logs);
+  return logs;
+}
+
+// A live store whose logs have been written over one another, and what a crash leaves of it.
+class Reuse : public testing::Test {
+ protected:
+  static constexpr uint64_t kFlushes = 6;
+  static constexpr uint64_t kRowsAFlush = 40;
+
+  Reuse() {
+    store_ = open(directory_ / "db");
+    for (uint64_t flush = 0; flush < kFlushes; ++flush) {
+      // Fewer each time, so that more and more of the older log is left.
+      for (uint64_t n = 0; n < kRowsAFlush - flush; ++n) add_row();
+      if (flush + 1 < kFlushes) CHECK(static_cast<bool>(store_->flush()));
+    }
+    std::filesystem::copy(directory_ / "db", crashed_);
+  }
+
+  static std::unique_ptr<RocksStore> open(const std::string& path) {
+    Result<std::unique_ptr<RocksStore>> store = RocksStore::open({.directory = path});
+    CHECK(static_cast<bool>(store));
+    return std::move(*store);
+  }
+  void add_row() {
+    commit(*store_, {put(Family::events, key64(rows_++), std::string(700, 'p'))});
+  }
+
+  TempDirectory directory_;
+  std::unique_ptr<RocksStore> store_;
+  std::string crashed_ = directory_ / "crashed";
+  uint64_t rows_ = 0;
+};
+
+TEST_F(Reuse, logs_are_written_over_older_ones) {
+  const std::vector<std::filesystem::path> logs = logs_in(crashed_);
+  ASSERT_FALSE(logs.empty());
+  const std::string log = read_file(logs.back());
+  const AuditReport report = *audit_wal(crashed_);
+  const uint64_t end = report.whole_bytes.at(logs.back().filename().string());
+  EXPECT_EQ(report.batch_count, kRowsAFlush - kFlushes + 1);
+  // Behind its end stands a payload of another log.
+  EXPECT_NE(log.find(std::string(600, 'p'), end), std::string::npos);
+}
+
+TEST_F(Reuse, after_a_crash_every_row_is_there_once) {
+  for (int life = 0; life < 3; ++life) {
+    const auto store = open(crashed_);
+    EXPECT_EQ(store->open_report().audit.verdict,
+              life == 0 ? WalVerdict::torn_tail : WalVerdict::clean);
+    EXPECT_EQ(row_count(*store, Family::events), rows_);
+    EXPECT_TRUE(static_cast<bool>(store->verify_checksums()));
+  }
+}
+
+// It would take the older log for damage, and say so to the operator after every crash.
+TEST_F(Reuse, RocksDB_does_not_see_the_older_log) {
+  std::vector<std::string> warnings;
+  const auto store = RocksStore::open({
+      .directory = crashed_,
+      .on_warning = [&](std::string_view line) { warnings.emplace_back(line); },
+  });
+  ASSERT_TRUE(static_cast<bool>(store)) << store.error().what;
+  EXPECT_EQ(warnings, std::vector<std::string>{});
+}
+
+TEST_F(Reuse, a_reader_sees_the_same) {
+  const auto store = RocksStore::open({.directory = crashed_, .read_only = true});
+  ASSERT_TRUE(static_cast<bool>(store)) << store.error().what;
+  EXPECT_EQ(row_count(**store, Family::events), rows_);
+}
+
+TEST_F(Reuse, what_an_earlier_process_kept_is_not_used) {
+  store_.reset();
+  write_file(directory_ / "db/spare_log", std::string(5'000'000, 'x'));
+  store_ = open(directory_ / "db");
+  add_row();
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "db/spare_log"));
+  store_.reset();
+  EXPECT_EQ(row_count(*open(directory_ / "db"), Family::events), rows_);
+}
+
+TEST_F(Reuse, one_file_is_kept_and_no_more) {
+  const auto files = std::filesystem::directory_iterator(directory_ / "db");
+  const auto is_spare = [](const auto& file) { return file.path().filename() == "spare_log"; };
+  EXPECT_LE(std::ranges::count_if(files, is_spare), 1);
+  EXPECT_LE(logs_in(directory_ / "db").size(), 2u);
+}
+
+// Logs without salt, as builds before it wrote them.
+TEST_F(Reuse, a_log_of_an_earlier_build_is_read) {
+  const TempDirectory older;
+  {
+    const auto store = open(older / "db");
+    for (uint64_t n = 0; n < 20; ++n) {
+      commit(*store, {put(Family::events, key64(n), std::string(9000, 'o'))});
+    }
+    std::filesystem::copy(older / "db", older / "crashed");
+  }
+  const std::filesystem::path log = logs_in(older / "crashed").back();
+  const std::string bytes = read_file(log);
+  const uint64_t end = audit_wal(older / "crashed")->whole_bytes.at(log.filename().string());
+  write_file(log, salted(bytes.substr(0, end), *log_number_of(log.string())) + bytes.substr(end));
+  const auto store = open(older / "crashed");
+  EXPECT_EQ(store->open_report().audit.batch_count, 20u);
+  EXPECT_EQ(row_count(*store, Family::events), 20u);
+}
+
+}  // namespace
+}  // namespace holdfast::storage
