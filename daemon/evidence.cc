@@ -31,8 +31,8 @@ Error failed(const std::string& doing, const std::string& path) {
 
 bool is_evidence(std::string_view name) {
   if (name.ends_with(".log")) return true;
-  for (const std::string_view begin :
-       {"MANIFEST-", "OPTIONS-", "CURRENT", "IDENTITY", "acknowledged", "manifest_synced"}) {
+  for (const std::string_view begin : {"MANIFEST-", "OPTIONS-", "CURRENT", "IDENTITY",
+                                       "acknowledged", "manifest_synced", "log_secret"}) {
     if (name.starts_with(begin)) return true;
   }
   return false;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "storage/rocks/log_salt.h"
+#include "storage/rocks/log_secret.h"
 
 namespace holdfast::storage {
 
@@ -15,7 +16,7 @@ Error io_error(const std::string& path, const rocksdb::Status& status) {
   return Error{Errc::io, "cannot read " + path + ": " + status.ToString()};
 }
 
-LogReader reader_of(rocksdb::SequentialFile& file, const std::string& path) {
+LogReader reader_of(rocksdb::SequentialFile& file, const std::string& path, uint32_t salt) {
   const auto read = [&file, path](std::span<char> block) -> Result<size_t> {
     rocksdb::Slice bytes;
     const rocksdb::Status status = file.Read(block.size(), &bytes, block.data());
@@ -24,16 +25,27 @@ LogReader reader_of(rocksdb::SequentialFile& file, const std::string& path) {
     if (bytes.data() != block.data()) std::memcpy(block.data(), bytes.data(), bytes.size());
     return bytes.size();
   };
-  return LogReader{read, log_salt(log_number_of(path).value_or(0))};
+  return LogReader{read, salt};
 }
 
 }  // namespace
 
+// A MANIFEST has none.
+Result<uint32_t> salt_of(rocksdb::Env& env, const std::string& path) {
+  const std::optional<uint64_t> number = log_number_of(path);
+  if (!number) return uint32_t{0};
+  const Result<uint32_t> secret = read_log_secret(env, path.substr(0, path.find_last_of('/')));
+  if (!secret) return secret.error();
+  return log_salt(*number, *secret);
+}
+
 Result<std::unique_ptr<OpenLog>> open_log(rocksdb::Env& env, const std::string& path) {
+  const Result<uint32_t> salt = salt_of(env, path);
+  if (!salt) return salt.error();
   std::unique_ptr<rocksdb::SequentialFile> file;
   const rocksdb::Status status = env.NewSequentialFile(path, &file, rocksdb::EnvOptions{});
   if (!status.ok()) return io_error(path, status);
-  LogReader reader = reader_of(*file, path);
+  LogReader reader = reader_of(*file, path, *salt);
   return std::unique_ptr<OpenLog>(new OpenLog{std::move(file), std::move(reader)});
 }
 

@@ -36,6 +36,9 @@ struct CurrentManifest {
 };
 Result<CurrentManifest> current_manifest(rocksdb::Env& env, const std::string& directory);
 
+// What the checksums of that log have been salted with, or would be; a MANIFEST's have not.
+Result<uint32_t> salt_of(rocksdb::Env& env, const std::string& path);
+
 struct OpenLog {
   std::unique_ptr<rocksdb::SequentialFile> file;
   LogReader reader;

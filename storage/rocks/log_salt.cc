@@ -15,8 +15,10 @@ constexpr std::string_view kLogEnding = ".log";
 
 }  // namespace
 
-// An odd factor maps no two numbers to the same one, and 0 alone to 0.
-uint32_t log_salt(uint64_t number) { return static_cast<uint32_t>(number) * 0x9E3779B1u; }
+// An odd factor maps no two numbers to the same one.
+uint32_t log_salt(uint64_t number, uint32_t secret) {
+  return static_cast<uint32_t>(number) * 0x9E3779B1u ^ secret;
+}
 
 std::optional<uint64_t> log_number_of(std::string_view path) {
   path.remove_prefix(path.find_last_of('/') + 1);

@@ -7,7 +7,7 @@
 // Reason  What is left of the older log is then never intact, alone or as the end of a
 //         batch that was torn, and the rules of wal_audit.h hold as on a disk of zeros.
 //
-//    SaltStream salt{log_salt(12)};   // of 000012.log
+//    SaltStream salt{log_salt(12, secret)};   // of 000012.log; log_secret.h
 //    salt.apply(front);               // the bytes as they follow in the file, in pieces
 //    salt.apply(rest);                // of any size; a second time takes the salt away
 //
@@ -25,8 +25,8 @@
 
 namespace holdfast::storage {
 
-// Another one for each number below 2^32.
-uint32_t log_salt(uint64_t number);
+// Another one for each number below 2^32, and none that could be guessed without the secret.
+uint32_t log_salt(uint64_t number, uint32_t secret = 0);
 
 // "/var/lib/holdfast/db/000012.log" -> 12; nothing for what is no log.
 std::optional<uint64_t> log_number_of(std::string_view path);

@@ -12,6 +12,7 @@
 #include "storage/base/mutant.h"
 #include "storage/rocks/database.h"
 #include "storage/rocks/log_files.h"
+#include "storage/rocks/log_secret.h"
 #include "storage/rocks/store_env.h"
 #include "storage/rocks/synced_manifest.h"
 #include "storage/rocks/wal_cut.h"
@@ -185,7 +186,8 @@ Result<> make_directory(rocksdb::Env& env, const std::string& path) {
 Result<> audit_under_lock(const OpenOptions& options, rocksdb::Env& env, OpenReport& report) {
   if (options.read_only) return audit(options, env, report);
   if (report.created) {
-    const Result<> made = make_directory(env, options.directory);
+    Result<> made = make_directory(env, options.directory);
+    if (made) made = make_log_secret(env, options.directory);
     if (!made) return made.error();
   }
   const Result<DirectoryLock> lock = DirectoryLock::take(env, options.directory);

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "storage/rocks/log_files.h"
 #include "storage/rocks/log_salt.h"
 #include "storage/rocks/manifest.h"
 #include "storage/rocks/prepared_log.h"
@@ -73,11 +74,12 @@ class UnsaltedFile final : public rocksdb::FSSequentialFileOwnerWrapper {
 // A log that is being written: with its salt.
 class SaltedFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  SaltedFile(std::unique_ptr<rocksdb::FSWritableFile>&& file, std::string path, SpareLog& spare)
+  SaltedFile(std::unique_ptr<rocksdb::FSWritableFile>&& file, uint32_t salt, std::string path,
+             SpareLog& spare)
       : FSWritableFileOwnerWrapper(std::move(file)),
+        salt_(salt),
         path_(std::move(path)),
-        spare_(spare),
-        salt_(log_salt(*log_number_of(path_))) {}
+        spare_(spare) {}
 
   IOStatus Append(const rocksdb::Slice& bytes, const rocksdb::IOOptions& options,
                   rocksdb::IODebugContext* context) override {
@@ -98,9 +100,9 @@ class SaltedFile final : public rocksdb::FSWritableFileOwnerWrapper {
   }
 
  private:
+  SaltStream salt_;
   const std::string path_;
   SpareLog& spare_;
-  SaltStream salt_;
   std::string salted_;  // keeps its memory
 };
 
@@ -164,8 +166,7 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
     const IOStatus opened = target()->NewSequentialFile(path, options, file, context);
     if (!opened.ok()) return opened;
     if (is_manifest(path)) end_behind_last_edit(path, options, file, context);
-    if (is_log(path)) show_log(path, options, file, context);
-    return opened;
+    return is_log(path) ? show_log(path, options, file, context) : opened;
   }
 
   IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
@@ -197,15 +198,18 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
     *file = std::make_unique<ShortenedFile>(std::move(*file), summary->whole_bytes);
   }
 
-  void show_log(const std::string& path, const rocksdb::FileOptions& options,
-                std::unique_ptr<rocksdb::FSSequentialFile>* file,
-                rocksdb::IODebugContext* context) {
+  IOStatus show_log(const std::string& path, const rocksdb::FileOptions& options,
+                    std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                    rocksdb::IODebugContext* context) {
+    const Result<uint32_t> salt = salt_of(base_, path);
+    if (!salt) return IOStatus::Corruption(salt.error().what);
     if (const auto whole = whole_bytes_.find(name_of(path)); whole != whole_bytes_.end()) {
       *file = std::make_unique<ShortenedFile>(std::move(*file), whole->second);
     }
     if (has_salt(path, options, context)) {
-      *file = std::make_unique<UnsaltedFile>(std::move(*file), log_salt(*log_number_of(path)));
+      *file = std::make_unique<UnsaltedFile>(std::move(*file), *salt);
     }
+    return IOStatus::OK();
   }
 
   // Unless its first record checks out as it is: builds before had none.
@@ -221,6 +225,8 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
   IOStatus make_log(const std::string& path, const rocksdb::FileOptions& options,
                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                     rocksdb::IODebugContext* context) {
+    const Result<uint32_t> salt = salt_of(base_, path);
+    if (!salt) return IOStatus::Corruption(salt.error().what);
     uint64_t written_bytes = 0;
     const IOStatus made = spare_.make(path, options, file, written_bytes, context);
     if (!made.ok()) return made;
@@ -234,7 +240,7 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
       *file = std::make_unique<PreparedLog>(std::move(*file), std::move(ahead), stretch,
                                             written_bytes);
     }
-    *file = std::make_unique<SaltedFile>(std::move(*file), path, spare_);
+    *file = std::make_unique<SaltedFile>(std::move(*file), *salt, path, spare_);
     return made;
   }
 

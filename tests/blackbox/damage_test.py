@@ -328,7 +328,7 @@ class DamageTest(harness.BoxTest):
         self.assertEqual(len(evidence), 1)
         self.assertIn(evidence[0], run.stdout)
         names = os.listdir(evidence[0])
-        self.assertLessEqual({"CURRENT", "IDENTITY", "acknowledged"}, set(names))
+        self.assertLessEqual({"CURRENT", "IDENTITY", "acknowledged", "log_secret"}, set(names))
         self.assertTrue(any(name.startswith("MANIFEST-") for name in names))
         for name, data in logs.items():
             with open(os.path.join(evidence[0], name), "rb") as file:

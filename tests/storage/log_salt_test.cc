@@ -7,6 +7,8 @@
 #include <span>
 
 #include "storage/base/random.h"
+#include "storage/rocks/log_files.h"
+#include "storage/rocks/log_secret.h"
 #include "storage/rocks/rocks_store.h"
 #include "storage/rocks/wal_audit.h"
 #include "tests/storage/store_support.h"
@@ -133,6 +135,25 @@ TEST(WrittenOver, an_older_record_between_two_of_its_own_is_damage) {
   EXPECT_FALSE(report.whole_bytes.contains("000005.log")) << "nobody may take it for whole";
 }
 
+// An event may carry any bytes, also those of a log record that would come next. What is
+// left of it behind the end of a newer log is proof of nothing.
+TEST(WrittenOver, a_payload_that_looks_like_a_record_is_no_proof) {
+  const std::string forged = log_of({batch(5, 1)});
+  for (const std::string& record : {forged, salted(forged, 5), salted(forged, 4)}) {
+    const TempDirectory directory;
+    ASSERT_TRUE(make_log_secret(*rocksdb::Env::Default(), directory.path()));
+    const std::string path = directory / "000005.log";
+    std::string log = log_of({batch(4, 1)});
+    SaltStream salt{*salt_of(*rocksdb::Env::Default(), path)};
+    salt.apply(log);
+    write_file(path, log + "what is left" + record + "of a payload");
+    const Result<AuditReport> report = audit_wal(directory.path());
+    ASSERT_TRUE(static_cast<bool>(report));
+    EXPECT_EQ(report->verdict, WalVerdict::torn_tail) << report->sentence;
+    EXPECT_EQ(report->batch_count, 1u);
+  }
+}
+
 std::vector<std::filesystem::path> logs_in(const std::string& directory) {
   std::vector<std::filesystem::path> logs;
   for (const auto& file : std::filesystem::directory_iterator(directory)) {
@@ -228,6 +249,32 @@ TEST_F(Reuse, one_file_is_kept_and_no_more) {
   EXPECT_LE(logs_in(directory_ / "db").size(), 2u);
 }
 
+TEST_F(Reuse, each_database_has_a_secret_of_its_own_twice) {
+  rocksdb::Env& env = *rocksdb::Env::Default();
+  const TempDirectory other;
+  open(other / "db");
+  const uint32_t secret = *read_log_secret(env, crashed_);
+  EXPECT_NE(secret, 0u);
+  EXPECT_NE(secret, *read_log_secret(env, other / "db"));
+  const std::string path = crashed_ + "/log_secret";
+  const std::string bytes = read_file(path);
+  for (const size_t sector : {size_t{0}, size_t{512}}) {
+    std::string damaged = bytes;
+    damaged[sector + 10] = static_cast<char>(damaged[sector + 10] ^ 1);
+    write_file(path, damaged);
+    EXPECT_EQ(*read_log_secret(env, crashed_), secret) << sector;
+  }
+}
+
+TEST_F(Reuse, without_its_secret_a_log_is_refused_and_stays) {
+  write_file(crashed_ + "/log_secret", "whatever");
+  const Result<std::unique_ptr<RocksStore>> store = RocksStore::open({.directory = crashed_});
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, Errc::corrupt);
+  EXPECT_NE(store.error().what.find("log_secret"), std::string::npos) << store.error().what;
+  EXPECT_FALSE(logs_in(crashed_).empty());
+}
+
 // Logs without salt, as builds before it wrote them.
 TEST_F(Reuse, a_log_of_an_earlier_build_is_read) {
   const TempDirectory older;
@@ -241,7 +288,10 @@ TEST_F(Reuse, a_log_of_an_earlier_build_is_read) {
   const std::filesystem::path log = logs_in(older / "crashed").back();
   const std::string bytes = read_file(log);
   const uint64_t end = audit_wal(older / "crashed")->whole_bytes.at(log.filename().string());
-  write_file(log, salted(bytes.substr(0, end), *log_number_of(log.string())) + bytes.substr(end));
+  std::string without = bytes.substr(0, end);
+  SaltStream salt{*salt_of(*rocksdb::Env::Default(), log.string())};
+  salt.apply(without);  // a second time
+  write_file(log, without + bytes.substr(end));
   const auto store = open(older / "crashed");
   EXPECT_EQ(store->open_report().audit.batch_count, 20u);
   EXPECT_EQ(row_count(*store, Family::events), 20u);

@@ -8,8 +8,8 @@
 #include "storage/codec.h"
 #include "storage/keys.h"
 #include "storage/limits.h"
+#include "storage/rocks/log_files.h"
 #include "storage/rocks/log_reader.h"
-#include "storage/rocks/log_salt.h"
 #include "storage/rocks/wal_cut.h"
 #include "storage/verify.h"
 #include "tests/storage/rocks_support.h"
@@ -93,7 +93,7 @@ class DamagedStore : public testing::Test {
       at += count;
       return count;
     };
-    LogReader reader{read, log_salt(*log_number_of(log_))};
+    LogReader reader{read, *salt_of(*rocksdb::Env::Default(), log_)};
     std::vector<std::string> batches;
     for (;;) {
       const Result<LogReader::Record> record = reader.next();
