@@ -8,7 +8,8 @@
 //         an event can know the salt.
 //
 // Two copies of it lie in `log_secret`, beside the logs, each in a sector of its own. Without
-// both the logs cannot be read. A database of a build before has none, and its secret is 0.
+// both the logs cannot be read. A database of a build before has none, and its secret is 0;
+// a file that was lost looks the same, and the log then looks damaged.
 #pragma once
 
 #include <rocksdb/env.h>
