@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
-#include "storage/rocks/log_files.h"
+#include "storage/rocks/log_reader.h"
 #include "storage/rocks/log_salt.h"
+#include "storage/rocks/log_secret.h"
 #include "storage/rocks/manifest.h"
 #include "storage/rocks/prepared_log.h"
 #include "storage/rocks/spare_log.h"
@@ -198,10 +201,21 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
     *file = std::make_unique<ShortenedFile>(std::move(*file), summary->whole_bytes);
   }
 
+  // The secret is read once, so that a log can be made when it can no longer be read.
+  Result<uint32_t> salt_of(const std::string& path) {
+    const std::lock_guard lock{secret_mutex_};
+    if (!secret_) {
+      const Result<uint32_t> secret = read_log_secret(base_, folder_of(path));
+      if (!secret) return secret.error();
+      secret_ = *secret;
+    }
+    return log_salt(*log_number_of(path), *secret_);
+  }
+
   IOStatus show_log(const std::string& path, const rocksdb::FileOptions& options,
                     std::unique_ptr<rocksdb::FSSequentialFile>* file,
                     rocksdb::IODebugContext* context) {
-    const Result<uint32_t> salt = salt_of(base_, path);
+    const Result<uint32_t> salt = salt_of(path);
     if (!salt) return IOStatus::Corruption(salt.error().what);
     if (const auto whole = whole_bytes_.find(name_of(path)); whole != whole_bytes_.end()) {
       *file = std::make_unique<ShortenedFile>(std::move(*file), whole->second);
@@ -225,7 +239,7 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
   IOStatus make_log(const std::string& path, const rocksdb::FileOptions& options,
                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                     rocksdb::IODebugContext* context) {
-    const Result<uint32_t> salt = salt_of(base_, path);
+    const Result<uint32_t> salt = salt_of(path);
     if (!salt) return IOStatus::Corruption(salt.error().what);
     uint64_t written_bytes = 0;
     const IOStatus made = spare_.make(path, options, file, written_bytes, context);
@@ -273,6 +287,8 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
   const PrepareLogs prepare_;
   const std::map<std::string, uint64_t> whole_bytes_;
   SpareLog spare_;
+  std::mutex secret_mutex_;
+  std::optional<uint32_t> secret_;
 };
 
 class StoreEnv final : public rocksdb::EnvWrapper {

@@ -275,6 +275,15 @@ TEST_F(Reuse, without_its_secret_a_log_is_refused_and_stays) {
   EXPECT_FALSE(logs_in(crashed_).empty());
 }
 
+TEST_F(Reuse, a_running_store_does_not_ask_for_its_secret_again) {
+  write_file(directory_ / "db/log_secret", "whatever");
+  for (int flush = 0; flush < 3; ++flush) {
+    add_row();
+    ASSERT_TRUE(static_cast<bool>(store_->flush()));
+  }
+  add_row();
+}
+
 // Logs without salt, as builds before it wrote them.
 TEST_F(Reuse, a_log_of_an_earlier_build_is_read) {
   const TempDirectory older;
