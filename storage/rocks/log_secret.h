@@ -9,7 +9,8 @@
 //
 // Two copies of it lie in `log_secret`, beside the logs, each in a sector of its own. Without
 // both the logs cannot be read. A database of a build before has none, and its secret is 0;
-// a file that was lost looks the same, and the log then looks damaged.
+// a file that was lost looks the same, and the log then looks damaged, which is told with the
+// name of the missing file.
 #pragma once
 
 #include <rocksdb/env.h>

@@ -131,13 +131,22 @@ std::optional<std::string> missing_commits(const OpenReport& report,
          " had been acknowledged, but the log ends with " + std::to_string(*recovered) + ".";
 }
 
+// A log without its secret looks damaged, and nothing is lost once the file is back.
+std::string secret_hint(rocksdb::Env& env, const std::string& directory) {
+  const std::string path = directory + "/" + kLogSecretName;
+  if (!env.FileExists(path).IsNotFound()) return "";
+  return " " + path + " is missing, without which no log of a database that had it can be " +
+         "read: if there was one, put it back first.";
+}
+
 // Acknowledged data is missing: only a reader, or an operator who knows, may go on.
-Result<> judge_loss(const OpenOptions& options, OpenReport& report, const std::string& sentence) {
+Result<> judge_loss(const OpenOptions& options, rocksdb::Env& env, OpenReport& report,
+                    const std::string& sentence) {
   report.audit.verdict = WalVerdict::damaged;
-  report.audit.sentence = sentence;
+  report.audit.sentence = sentence + secret_hint(env, options.directory);
   report.loss_accepted = options.accept_loss;
   if (options.read_only || options.accept_loss) return ok();
-  return Error{Errc::corrupt, sentence};
+  return Error{Errc::corrupt, report.audit.sentence};
 }
 
 // RocksDB takes some damage to its MANIFEST for the end of it, and forgets families and
@@ -162,12 +171,12 @@ Result<> audit(const OpenOptions& options, rocksdb::Env& env, OpenReport& report
   if (!audited) return audited.error();
   report.audit = std::move(*audited);
   if (report.audit.verdict == WalVerdict::damaged) {
-    return judge_loss(options, report, report.audit.sentence);
+    return judge_loss(options, env, report, report.audit.sentence);
   }
   // Without a value nothing is larger: std::optional orders so.
   const auto missing = missing_commits(
       report, std::max(report.audit.last_good_sequence, report.audit.sequence_in_tables));
-  if (missing) return judge_loss(options, report, report.audit.sentence + " " + *missing);
+  if (missing) return judge_loss(options, env, report, report.audit.sentence + " " + *missing);
   return ok();
 }
 
@@ -267,7 +276,7 @@ Result<std::unique_ptr<Database>> open_database(const OpenOptions& options, Open
   report.sequence = database->db->GetLatestSequenceNumber();
   const auto missing = missing_commits(report, report.sequence);
   if (missing && report.audit.verdict != WalVerdict::damaged) {
-    const Result<> judged = judge_loss(options, report, *missing);
+    const Result<> judged = judge_loss(options, base, report, *missing);
     if (!judged) return judged.error();
   }
   crash_point("before_first_side_file");

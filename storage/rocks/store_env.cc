@@ -216,7 +216,7 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
                     std::unique_ptr<rocksdb::FSSequentialFile>* file,
                     rocksdb::IODebugContext* context) {
     const Result<uint32_t> salt = salt_of(path);
-    if (!salt) return IOStatus::Corruption(salt.error().what);
+    if (!salt) return failed(salt.error());
     if (const auto whole = whole_bytes_.find(name_of(path)); whole != whole_bytes_.end()) {
       *file = std::make_unique<ShortenedFile>(std::move(*file), whole->second);
     }
@@ -224,6 +224,11 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
       *file = std::make_unique<UnsaltedFile>(std::move(*file), *salt);
     }
     return IOStatus::OK();
+  }
+
+  static IOStatus failed(const Error& error) {
+    return error.code == Errc::io ? IOStatus::IOError(error.what)
+                                  : IOStatus::Corruption(error.what);
   }
 
   // Unless its first record checks out as it is: builds before had none.
@@ -240,7 +245,7 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                     rocksdb::IODebugContext* context) {
     const Result<uint32_t> salt = salt_of(path);
-    if (!salt) return IOStatus::Corruption(salt.error().what);
+    if (!salt) return failed(salt.error());
     uint64_t written_bytes = 0;
     const IOStatus made = spare_.make(path, options, file, written_bytes, context);
     if (!made.ok()) return made;

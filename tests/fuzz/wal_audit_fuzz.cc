@@ -3,16 +3,20 @@
 //    input := 0 sequence:be64 (length:be16 bytes)*     the bytes of each log
 //           | 1 (type:u8 length:be16 payload)*         intact records of any order
 //           | 2 recipe                                 good logs, then one accident
+//           | 3 secret:be32 recipe                     the same, each with its salt, and each
+//                                                      written over an older log
 //
 // What must hold
 //   - Any bytes get a verdict, and the report agrees with itself and with the files.
 //   - Intact logs are clean, also with zeros behind them. A log that was cut off is never
 //     damaged, and counts the batches before the cut. A flipped bit is a tear in the very
 //     last batch and damage in every other one, and is always seen.
+//   - What is left of older logs changes none of that, and is never part of what is whole.
 #include <algorithm>
 #include <vector>
 
 #include "storage/base/check.h"
+#include "storage/rocks/log_salt.h"
 #include "storage/rocks/manifest.h"
 #include "storage/rocks/wal_stream.h"
 #include "tests/fuzz/target.h"
@@ -26,16 +30,18 @@ using fuzz::Recipe;
 constexpr size_t kLogsMax = 4;
 constexpr size_t kBatchHeaderBytes = 12;
 
-LogReader reader_of(std::string_view log) {
-  return LogReader{[log](std::span<char> block) mutable -> Result<size_t> {
+LogReader reader_of(std::string_view log, uint32_t salt = 0) {
+  const auto read = [log](std::span<char> block) mutable -> Result<size_t> {
     const std::string_view taken = log.substr(0, block.size());
     std::copy(taken.begin(), taken.end(), block.begin());
     log.remove_prefix(taken.size());
     return taken.size();
-  }};
+  };
+  return LogReader{read, salt};
 }
 
-std::string name_of(size_t log) { return "00000" + std::to_string(log + 4) + ".log"; }
+uint64_t number_of(size_t log) { return log + 4; }
+std::string name_of(size_t log) { return "00000" + std::to_string(number_of(log)) + ".log"; }
 
 void check_report(const AuditReport& report, const std::vector<std::string>& logs) {
   uint64_t bytes_max = 0;
@@ -58,10 +64,11 @@ void check_report(const AuditReport& report, const std::vector<std::string>& log
   if (report.verdict != WalVerdict::damaged) CHECK(!report.next_intact_sequence);
 }
 
-AuditReport audit_of(const std::vector<std::string>& logs, std::optional<uint64_t> in_tables) {
+AuditReport audit_of(const std::vector<std::string>& logs, std::optional<uint64_t> in_tables,
+                     std::optional<uint32_t> secret = std::nullopt) {
   WalStream stream{in_tables};
   for (size_t n = 0; n < logs.size(); ++n) {
-    LogReader reader = reader_of(logs[n]);
+    LogReader reader = reader_of(logs[n], secret ? log_salt(number_of(n), *secret) : 0);
     const Result<bool> go_on = stream.read_log(name_of(n), reader);
     CHECK(go_on);  // nothing failed to be read
     if (!*go_on) break;
@@ -223,6 +230,39 @@ void check_accident(Recipe recipe) {
   }
 }
 
+// As the store writes them: all have a salt of their own, and behind the end of each stands
+// what it has not covered of an older one.
+void check_written_over(Recipe recipe) {
+  const auto secret = static_cast<uint32_t>(recipe.number(4));
+  GoodLogs good = good_logs(recipe);
+  std::vector<size_t> ends;
+  for (size_t n = 0; n < good.logs.size(); ++n) {
+    SaltStream{log_salt(number_of(n), secret)}.apply(good.logs[n]);
+    ends.push_back(good.logs[n].size());
+  }
+  const size_t cut = ends.back() - recipe.up_to(1) * recipe.up_to(ends.back());
+  good.logs.back().resize(cut);
+  const GoodLogs older = good_logs(recipe);
+  for (size_t n = 0; n < good.logs.size(); ++n) {
+    std::string left = older.logs[n % older.logs.size()];
+    SaltStream{log_salt(n + 1, secret)}.apply(left);
+    if (left.size() > good.logs[n].size()) good.logs[n] += left.substr(good.logs[n].size());
+  }
+  const auto whole = std::ranges::count_if(good.batches, [&](const Place& batch) {
+    return batch.log + 1 < ends.size() || batch.end <= cut;
+  });
+  const AuditReport report = audit_of(good.logs, std::nullopt, secret);
+  CHECK(report.verdict != WalVerdict::damaged);
+  // What is left may end a batch with the very bytes that were cut off.
+  CHECK(report.batch_count >= static_cast<uint64_t>(whole));
+  CHECK(report.batch_count <= good.batches.size());
+  for (size_t n = 0; n < ends.size(); ++n) {
+    const uint64_t bytes = report.whole_bytes.at(name_of(n));
+    CHECK(bytes <= ends[n]);
+    if (n + 1 < ends.size() || cut == ends[n]) CHECK(bytes == ends[n]);
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::storage
 
@@ -230,15 +270,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace holdfast::storage;
   if (size == 0) return 0;
   const Recipe recipe{holdfast::fuzz::view_of(data + 1, size - 1)};
-  switch (data[0] % 3) {
+  switch (data[0] % 4) {
     case 0:
       check_any_bytes(recipe);
       break;
     case 1:
       check_any_records(recipe);
       break;
-    default:
+    case 2:
       check_accident(recipe);
+      break;
+    default:
+      check_written_over(recipe);
       break;
   }
   return 0;

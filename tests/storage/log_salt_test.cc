@@ -275,6 +275,17 @@ TEST_F(Reuse, without_its_secret_a_log_is_refused_and_stays) {
   EXPECT_FALSE(logs_in(crashed_).empty());
 }
 
+TEST_F(Reuse, a_lost_secret_is_named_and_put_back_all_is_there) {
+  std::filesystem::rename(crashed_ + "/log_secret", crashed_ + "/elsewhere");
+  const Result<std::unique_ptr<RocksStore>> store = RocksStore::open({.directory = crashed_});
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, Errc::corrupt);
+  EXPECT_NE(store.error().what.find("log_secret is missing"), std::string::npos)
+      << store.error().what;
+  std::filesystem::rename(crashed_ + "/elsewhere", crashed_ + "/log_secret");
+  EXPECT_EQ(row_count(*open(crashed_), Family::events), rows_);
+}
+
 TEST_F(Reuse, a_running_store_does_not_ask_for_its_secret_again) {
   write_file(directory_ / "db/log_secret", "whatever");
   for (int flush = 0; flush < 3; ++flush) {
