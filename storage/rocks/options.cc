@@ -119,6 +119,9 @@ void set_background_options(rocksdb::DBOptions& options) {
 void set_memory_options(rocksdb::DBOptions& options, const SharedParts& parts) {
   options.write_buffer_manager = parts.write_buffers;
   options.max_open_files = 128;  // a table reader keeps memory, and starting opens fewer files
+  // Of the 64 shards that are the default each would have room for one file or two: files in use
+  // would push each other out, and be opened again at every lookup.
+  options.table_cache_numshardbits = 0;
   options.max_file_opening_threads = 2;
   options.skip_stats_update_on_db_open = true;  // would read every table file at start
   options.max_manifest_file_size = 4 * kMiB;
@@ -213,11 +216,12 @@ rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family fam
     options.memtable_prefix_bloom_size_ratio = 0.02;
     options.memtable_whole_key_filtering = true;
     // Keys are random: whatever is merged with the level below rewrites all of it, so it
-    // shall be much. Many tables of the first level cost a lookup nothing once KeyFilter knows
-    // all keys; before, each costs it a probe.
-    options.level0_file_num_compaction_trigger = 16;
-    options.level0_slowdown_writes_trigger = 32;
-    options.level0_stop_writes_trigger = 48;
+    // shall be much. Many tables of the first level cost the lookup of a new key nothing once
+    // KeyFilter knows all keys; that of a duplicate asks each one's filter, in less than a
+    // microsecond.
+    options.level0_file_num_compaction_trigger = 32;
+    options.level0_slowdown_writes_trigger = 64;
+    options.level0_stop_writes_trigger = 96;
   }
   if (family == Family::history) options.compaction_filter = parts.history_filter.get();
   if (family == Family::endings) {

@@ -1,5 +1,5 @@
-// FaultyEnv: the real file system, of which a test counts the syncs of the log and
-// makes the next ones fail.
+// FaultyEnv: the real file system, of which a test counts the syncs of the log and the
+// openings of tables, and makes the next syncs and writes fail.
 #pragma once
 
 #include <rocksdb/env.h>
@@ -14,6 +14,7 @@ namespace holdfast::storage {
 
 struct Faults {
   std::atomic<int> log_sync_count{0};
+  std::atomic<int> table_open_count{0};
   std::atomic<bool> log_syncs_fail{false};
   std::atomic<bool> table_writes_fail{false};
 };
@@ -56,6 +57,13 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
       *file = std::make_unique<FaultyFile>(std::move(*file), faults_, log);
     }
     return made;
+  }
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& path,
+                                        const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* context) override {
+    if (path.ends_with(".sst")) ++faults_.table_open_count;
+    return target()->NewRandomAccessFile(path, options, file, context);
   }
 
  private:

@@ -34,6 +34,23 @@ TEST_F(Faulty, syncs_the_log_once_for_every_commit) {
   }
 }
 
+// As many tables as a duplicate may have to ask, which each are open already.
+TEST_F(Faulty, opens_no_table_for_a_lookup_that_is_open) {
+  constexpr int kTables = 31;
+  open();
+  ASSERT_TRUE(commit(*store_, {put(Family::idempotency, "m", "1")}));
+  for (int n = 0; n < kTables; ++n) {
+    ASSERT_TRUE(commit(*store_, {put(Family::idempotency, "a" + std::to_string(n), "1"),
+                                 put(Family::idempotency, "z" + std::to_string(n), "1")}));
+    ASSERT_TRUE(static_cast<bool>(store_->flush()));
+  }
+  ASSERT_EQ(store_->table_stats(Family::idempotency)->table_count, size_t{kTables});
+  const int before = faults_.table_open_count;
+  EXPECT_GE(before, kTables);
+  for (int n = 0; n < 10; ++n) EXPECT_EQ(value_of(*store_, Family::idempotency, "m"), "1");
+  EXPECT_EQ(faults_.table_open_count, before);
+}
+
 TEST_F(Faulty, refuses_every_commit_after_a_failed_sync) {
   open();
   ASSERT_TRUE(commit(*store_, {put(Family::events, "before", "1")}));
