@@ -4,21 +4,30 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace holdfast::storage {
 
 namespace {
 
-// An edit is a list of tagged fields. These, in front of the lists of files, are all
-// that we need to step over; RocksDB never changes their numbers.
+// An edit is a list of tagged fields. These are all that our databases have; RocksDB never
+// changes their numbers (db/version_edit.h).
 constexpr uint64_t kTagComparator = 1;
 constexpr uint64_t kTagLogNumber = 2;
 constexpr uint64_t kTagNextFileNumber = 3;
 constexpr uint64_t kTagLastSequence = 4;
+constexpr uint64_t kTagCompactCursor = 5;
+constexpr uint64_t kTagDeletedFile = 6;
 constexpr uint64_t kTagPrevLogNumber = 9;
 constexpr uint64_t kTagMinLogNumberToKeep = 10;
+constexpr uint64_t kTagNewFile = 103;
+constexpr uint64_t kTagColumnFamily = 200;
+constexpr uint64_t kTagAddColumnFamily = 201;
 constexpr uint64_t kTagMaxColumnFamily = 203;
+constexpr uint64_t kTagInAtomicGroup = 300;
 constexpr uint64_t kTagDatabaseId = 8193;
+
+constexpr uint64_t kEndOfFileFields = 1;
 
 std::optional<uint64_t> take_varint(std::string_view& bytes) {
   uint64_t number = 0;
@@ -38,35 +47,91 @@ bool skip_string(std::string_view& bytes) {
   return true;
 }
 
-// Takes from an edit what the summary wants; stops at the first field it cannot read.
-void read_edit(std::string_view edit, ManifestSummary& summary) {
-  for (;;) {
-    const std::optional<uint64_t> tag = take_varint(edit);
-    if (!tag) return;
-    if (*tag == kTagComparator || *tag == kTagDatabaseId) {
-      if (!skip_string(edit)) return;
-      continue;
-    }
-    const bool known = *tag == kTagLogNumber || *tag == kTagPrevLogNumber ||
-                       *tag == kTagNextFileNumber || *tag == kTagMaxColumnFamily ||
-                       *tag == kTagMinLogNumberToKeep || *tag == kTagLastSequence;
-    if (!known) return;
-    const std::optional<uint64_t> number = take_varint(edit);
-    if (!number) return;
-    if (*tag == kTagMinLogNumberToKeep) {
-      summary.oldest_live_log = std::max(summary.oldest_live_log, *number);
-    }
-    if (*tag == kTagLastSequence) {
-      summary.last_sequence = std::max(summary.last_sequence.value_or(0), *number);
-    }
+bool skip_numbers(std::string_view& bytes, int count) {
+  for (; count > 0; --count) {
+    if (!take_varint(bytes)) return false;
   }
+  return true;
+}
+
+// level number size smallest largest smallest_sequence largest_sequence, then fields of which
+// each is a tag and a string.
+bool skip_new_file(std::string_view& bytes) {
+  if (!skip_numbers(bytes, 3) || !skip_string(bytes) || !skip_string(bytes) ||
+      !skip_numbers(bytes, 2)) {
+    return false;
+  }
+  for (;;) {
+    const std::optional<uint64_t> tag = take_varint(bytes);
+    if (!tag) return false;
+    if (*tag == kEndOfFileFields) return true;
+    if (!skip_string(bytes)) return false;
+  }
+}
+
+// What an edit says of that which the summary wants.
+struct Edit {
+  uint64_t oldest_live_log = 0;
+  std::optional<uint64_t> last_sequence;
+  // How many edits follow with which it counts, all or none of them.
+  uint64_t group_rest = 0;
+
+  void add_to(ManifestSummary& summary) const {
+    summary.oldest_live_log = std::max(summary.oldest_live_log, oldest_live_log);
+    summary.last_sequence = std::max(summary.last_sequence, last_sequence);
+  }
+};
+
+// Stops at the first field it cannot read.
+Edit read_edit(std::string_view bytes) {
+  Edit edit;
+  while (const std::optional<uint64_t> tag = take_varint(bytes)) {
+    bool known = true;
+    switch (*tag) {
+      case kTagComparator:
+      case kTagDatabaseId:
+      case kTagAddColumnFamily:
+        known = skip_string(bytes);
+        break;
+      case kTagLogNumber:
+      case kTagNextFileNumber:
+      case kTagPrevLogNumber:
+      case kTagColumnFamily:
+      case kTagMaxColumnFamily:
+        known = skip_numbers(bytes, 1);
+        break;
+      case kTagDeletedFile:
+        known = skip_numbers(bytes, 2);
+        break;
+      case kTagCompactCursor:
+        known = skip_numbers(bytes, 1) && skip_string(bytes);
+        break;
+      case kTagNewFile:
+        known = skip_new_file(bytes);
+        break;
+      case kTagLastSequence:
+        edit.last_sequence = take_varint(bytes);
+        break;
+      case kTagMinLogNumberToKeep:
+        edit.oldest_live_log = take_varint(bytes).value_or(0);
+        break;
+      case kTagInAtomicGroup:
+        edit.group_rest = take_varint(bytes).value_or(0);
+        break;
+      default:
+        known = false;
+    }
+    if (!known) break;
+  }
+  return edit;
 }
 
 }  // namespace
 
 Result<ManifestSummary> read_manifest(LogReader& manifest) {
   ManifestSummary summary;
-  std::string edit;
+  std::string bytes;
+  std::vector<Edit> group;  // as far as it has come
   for (;;) {
     const Result<LogReader::Record> record = manifest.next();
     if (!record) return record.error();
@@ -77,15 +142,19 @@ Result<ManifestSummary> read_manifest(LogReader& manifest) {
         return summary;
       case LogReader::Kind::full:
       case LogReader::Kind::first:
-        edit.clear();
+        bytes.clear();
         break;
       case LogReader::Kind::middle:
       case LogReader::Kind::last:
         break;
     }
-    edit.append(record->payload);
+    bytes.append(record->payload);
     if (record->kind == LogReader::Kind::full || record->kind == LogReader::Kind::last) {
-      read_edit(edit, summary);
+      group.push_back(read_edit(bytes));
+      if (group.back().group_rest == 0) {
+        for (const Edit& edit : group) edit.add_to(summary);
+        group.clear();
+      }
       summary.whole_bytes = record->offset + LogReader::kHeaderBytes + record->payload.size();
     }
   }

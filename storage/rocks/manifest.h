@@ -4,6 +4,11 @@
 // A crash can leave logs behind whose rows have all reached table files. RocksDB
 // skips them, so the audit must, too: their state proves nothing.
 //
+// Rule    Of edits that belong to a group, the last one must be there, or none counts.
+// Reason  A flush writes one for each family (atomic_flush), and RocksDB forgets a group that a
+//         power cut left incomplete: its tables are no part of the database, and its rows are
+//         still in the log.
+//
 // It is read up to the first spot that does not check out; what that means is said in
 // store_env.h.
 #pragma once

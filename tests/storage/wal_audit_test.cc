@@ -220,6 +220,26 @@ TEST(WalAudit, asks_the_manifest_what_came_before_the_oldest_log) {
   }
 }
 
+// A flush of all families is a group of edits, of which a power cut can leave the first ones.
+TEST(WalAudit, asks_the_manifest_only_for_groups_that_are_whole) {
+  const std::string last_sequence_tag{"\x04"};
+  // 103, level, number, size, first and last key, their sequences, one field, end of fields
+  const std::string new_file =
+      std::string{"\x67\0\x07\x64", 4} + "\x01" "a" "\x01" "b" "\x06\x07" "\x02\x01" "x" "\x01";
+  const auto rest_of_group = [](char edits) { return std::string{"\xAC\x02"} + edits; };
+  const std::string before = fragment(1, last_sequence_tag + '\x05');
+  const std::string first =
+      fragment(1, last_sequence_tag + '\x07' + new_file + rest_of_group('\x01'));
+  const std::string second = fragment(1, last_sequence_tag + '\x07' + rest_of_group('\0'));
+  for (const auto& [manifest, in_tables] :
+       {std::pair{before, 5}, {before + first, 5}, {before + first + second, 7}}) {
+    const TempDirectory directory;
+    write_file(directory / "CURRENT", "MANIFEST-000003\n");
+    write_file(directory / "MANIFEST-000003", manifest);
+    EXPECT_EQ(audit_wal(directory.path())->sequence_in_tables, in_tables);
+  }
+}
+
 TEST(WalAudit, an_absent_directory_is_clean) {
   const TempDirectory directory;
   const Result<AuditReport> report = audit_wal(directory / "absent");
