@@ -34,9 +34,9 @@ TEST_F(Faulty, syncs_the_log_once_for_every_commit) {
   }
 }
 
-// As many tables as a duplicate may have to ask, which each are open already.
-TEST_F(Faulty, opens_no_table_for_a_lookup_that_is_open) {
-  constexpr int kTables = 31;
+// A duplicate asks every table of the first level.
+TEST_F(Faulty, opens_no_table_again_for_a_lookup) {
+  constexpr int kTables = 31;  // with one more they are merged
   open();
   ASSERT_TRUE(commit(*store_, {put(Family::idempotency, "m", "1")}));
   for (int n = 0; n < kTables; ++n) {
