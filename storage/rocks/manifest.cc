@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace holdfast::storage {
 
@@ -69,22 +68,16 @@ bool skip_new_file(std::string_view& bytes) {
   }
 }
 
-// What an edit says of that which the summary wants.
-struct Edit {
+// What edits say of that which the summary wants, of one or of a group.
+struct Said {
   uint64_t oldest_live_log = 0;
   std::optional<uint64_t> last_sequence;
-  // How many edits follow with which it counts, all or none of them.
-  uint64_t group_rest = 0;
-
-  void add_to(ManifestSummary& summary) const {
-    summary.oldest_live_log = std::max(summary.oldest_live_log, oldest_live_log);
-    summary.last_sequence = std::max(summary.last_sequence, last_sequence);
-  }
+  uint64_t group_rest = 0;  // how many more edits must follow, or none of them counts
 };
 
-// Stops at the first field it cannot read.
-Edit read_edit(std::string_view bytes) {
-  Edit edit;
+// Adds what an edit says; stops at the first field it cannot read.
+void read_edit(std::string_view bytes, Said& said) {
+  said.group_rest = 0;
   while (const std::optional<uint64_t> tag = take_varint(bytes)) {
     bool known = true;
     switch (*tag) {
@@ -110,20 +103,19 @@ Edit read_edit(std::string_view bytes) {
         known = skip_new_file(bytes);
         break;
       case kTagLastSequence:
-        edit.last_sequence = take_varint(bytes);
+        said.last_sequence = std::max(said.last_sequence, take_varint(bytes));
         break;
       case kTagMinLogNumberToKeep:
-        edit.oldest_live_log = take_varint(bytes).value_or(0);
+        said.oldest_live_log = std::max(said.oldest_live_log, take_varint(bytes).value_or(0));
         break;
       case kTagInAtomicGroup:
-        edit.group_rest = take_varint(bytes).value_or(0);
+        said.group_rest = take_varint(bytes).value_or(0);
         break;
       default:
         known = false;
     }
-    if (!known) break;
+    if (!known) return;
   }
-  return edit;
 }
 
 }  // namespace
@@ -131,7 +123,7 @@ Edit read_edit(std::string_view bytes) {
 Result<ManifestSummary> read_manifest(LogReader& manifest) {
   ManifestSummary summary;
   std::string bytes;
-  std::vector<Edit> group;  // as far as it has come
+  Said said;  // by the edits of a group, as far as it has come
   for (;;) {
     const Result<LogReader::Record> record = manifest.next();
     if (!record) return record.error();
@@ -150,10 +142,10 @@ Result<ManifestSummary> read_manifest(LogReader& manifest) {
     }
     bytes.append(record->payload);
     if (record->kind == LogReader::Kind::full || record->kind == LogReader::Kind::last) {
-      group.push_back(read_edit(bytes));
-      if (group.back().group_rest == 0) {
-        for (const Edit& edit : group) edit.add_to(summary);
-        group.clear();
+      read_edit(bytes, said);
+      if (said.group_rest == 0) {
+        summary.oldest_live_log = said.oldest_live_log;
+        summary.last_sequence = said.last_sequence;
       }
       summary.whole_bytes = record->offset + LogReader::kHeaderBytes + record->payload.size();
     }
