@@ -1,13 +1,9 @@
 #include "storage/rocks/key_filter.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
-
-#include "storage/base/check.h"
 
 namespace holdfast::storage {
 
@@ -40,17 +36,10 @@ std::atomic_ref<uint64_t> shared(uint64_t& word) { return std::atomic_ref<uint64
 
 }  // namespace
 
-void KeyFilter::Unmap::operator()(uint64_t* words) const { ::munmap(words, kBytes); }
-
-KeyFilter::KeyFilter(uint64_t keys_max) : keys_max_(keys_max), full_at_(keys_max) {
-  void* memory =
-      ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  CHECK(memory != MAP_FAILED);
-  words_.reset(static_cast<uint64_t*>(memory));
-}
+KeyFilter::KeyFilter(uint64_t keys_max) : keys_max_(keys_max), full_at_(keys_max) {}
 
 void KeyFilter::add(std::string_view key) {
-  const Places places{words_.get(), key};
+  const Places places{words(), key};
   bool is_new = false;
   for (size_t n = 0; n < kWordsPerBlock; ++n) {
     const uint64_t bits = places.bits[n];
@@ -65,7 +54,7 @@ void KeyFilter::add(std::string_view key) {
 bool KeyFilter::surely_absent(std::string_view key) const {
   const uint32_t state = state_.load(std::memory_order_acquire);
   if (!complete(state)) return false;
-  const Places places{words_.get(), key};
+  const Places places{words(), key};
   bool missing = false;
   for (size_t n = 0; n < kWordsPerBlock; ++n) {
     const uint64_t bits = places.bits[n];
@@ -88,7 +77,7 @@ bool KeyFilter::should_learn() {
 // it is among those that will be learned.
 void KeyFilter::forget() {
   state_.fetch_add(1, std::memory_order_release);
-  for (size_t n = 0; n < kWords; ++n) shared(words_[n]).store(0, std::memory_order_release);
+  for (size_t n = 0; n < kWords; ++n) shared(words()[n]).store(0, std::memory_order_release);
   keys_count_.store(0, std::memory_order_relaxed);
   learned_to_.clear();
   rows_learned_ = 0;

@@ -20,10 +20,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+
+#include "storage/rocks/zero_pages.h"
 
 namespace holdfast::storage {
 
@@ -56,16 +57,13 @@ class KeyFilter {
   void learn(const Rows& rows);
 
  private:
-  struct Unmap {
-    void operator()(uint64_t* words) const;
-  };
-
+  uint64_t* words() const { return reinterpret_cast<uint64_t*>(words_.data()); }
   static bool complete(uint32_t state) { return state % 2 == 0; }
   bool full() const;
   void forget();
 
   const uint64_t keys_max_;
-  std::unique_ptr<uint64_t[], Unmap> words_;
+  ZeroPages words_{kBytes};
   std::atomic<uint32_t> state_{1};  // rises when all is known, and when all is forgotten
   std::atomic<uint64_t> keys_count_{0};
   std::atomic<uint64_t> full_at_;

@@ -7,6 +7,7 @@
 
 #include "storage/base/check.h"
 #include "storage/rocks/entry_list.h"
+#include "storage/rocks/hash_list.h"
 
 namespace holdfast::storage {
 
@@ -58,11 +59,12 @@ class Lent {
   void* const place_;
 };
 
+template <class List>
 class Cursor final : private Lent, public rocksdb::MemTableRep::Iterator {
  public:
-  explicit Cursor(const EntryList& list) : Lent(nullptr, nullptr), list_(list) {}
+  explicit Cursor(const List& list) : Lent(nullptr, nullptr), list_(list) {}
 
-  static Cursor* in(CursorMemory& memory, const EntryList& list) {
+  static Cursor* in(CursorMemory& memory, const List& list) {
     void* place = memory.take();
     return ::new (place) Cursor{list, memory, place};
   }
@@ -71,16 +73,16 @@ class Cursor final : private Lent, public rocksdb::MemTableRep::Iterator {
   static void operator delete(void*) {}
 
   bool Valid() const override { return node_ != nullptr; }
-  const char* key() const override { return EntryList::entry(node_); }
-  void Next() override { node_ = EntryList::next(node_); }
-  void Prev() override { node_ = list_.before(EntryKey::of_entry(key())); }
+  const char* key() const override { return node_->entry(); }
+  void Next() override { node_ = list_.next(node_); }
+  void Prev() override { node_ = list_.before(node_->key()); }
   void Seek(const rocksdb::Slice& key, const char* /*encoded*/) override {
     node_ = list_.at_or_behind(EntryKey::of_internal(key.ToStringView()));
   }
   void SeekForPrev(const rocksdb::Slice& key, const char* /*encoded*/) override {
     const EntryKey sought = EntryKey::of_internal(key.ToStringView());
     node_ = list_.at_or_behind(sought);
-    if (node_ == nullptr || compare(EntryKey::of_entry(this->key()), sought) > 0) {
+    if (node_ == nullptr || compare(node_->key(), sought) > 0) {
       node_ = list_.before(sought);
     }
   }
@@ -88,17 +90,19 @@ class Cursor final : private Lent, public rocksdb::MemTableRep::Iterator {
   void SeekToLast() override { node_ = list_.last(); }
 
  private:
-  Cursor(const EntryList& list, CursorMemory& memory, void* place)
-      : Lent(&memory, place), list_(list) {}
+  Cursor(const List& list, CursorMemory& memory, void* place)
+      : Lent(&memory, place), list_(list) {
+    static_assert(sizeof(Cursor) <= CursorMemory::kBytes);
+  }
 
-  const EntryList& list_;
-  const EntryList::Node* node_ = nullptr;
+  const List& list_;
+  const EntryNode* node_ = nullptr;
 };
-static_assert(sizeof(Cursor) <= CursorMemory::kBytes);
 
 // The cursor that the Get() of this thread looks with.
-thread_local Cursor* looking = nullptr;
+thread_local rocksdb::MemTableRep::Iterator* looking = nullptr;
 
+template <class List>
 class Memtable final : public rocksdb::MemTableRep {
  public:
   explicit Memtable(rocksdb::Allocator* allocator) : MemTableRep(allocator) {}
@@ -106,9 +110,9 @@ class Memtable final : public rocksdb::MemTableRep {
   rocksdb::KeyHandle Allocate(const size_t bytes, char** entry) override {
     char* memory = nullptr;
     height_ = list_.draw_height();
-    MemTableRep::Allocate(EntryList::node_bytes(height_, bytes), &memory);
-    allocated_ = EntryList::make_node(memory, height_);
-    *entry = EntryList::entry(allocated_);
+    MemTableRep::Allocate(EntryNode::bytes(height_, bytes), &memory);
+    allocated_ = EntryNode::make(memory, height_);
+    *entry = allocated_->entry();
     return allocated_;
   }
 
@@ -120,15 +124,15 @@ class Memtable final : public rocksdb::MemTableRep {
 
   bool Contains(const char* entry) const override {
     const EntryKey key = EntryKey::of_entry(entry);
-    const EntryList::Node* found = list_.at_or_behind(key);
-    return found != nullptr && compare(EntryKey::of_entry(EntryList::entry(found)), key) == 0;
+    const EntryNode* found = list_.at_or_behind(key);
+    return found != nullptr && compare(found->key(), key) == 0;
   }
 
   // Only RocksDB's own Get() can read its LookupKey. It asks for an iterator, and forgets to
   // delete it: it gets one that is ours.
   void Get(const rocksdb::LookupKey& key, void* argument,
            bool (*take)(void* argument, const char* entry)) override {
-    Cursor cursor{list_};
+    Cursor<List> cursor{list_};
     looking = &cursor;
     MemTableRep::Get(key, argument, take);
     looking = nullptr;
@@ -139,7 +143,7 @@ class Memtable final : public rocksdb::MemTableRep {
   }
 
   Iterator* GetIterator(rocksdb::Arena* /*arena*/) override {
-    return Cursor::in(cursors_, list_);
+    return Cursor<List>::in(cursors_, list_);
   }
 
   // What did not come from the allocator: only cursors, and they are few. RocksDB asserts
@@ -147,28 +151,38 @@ class Memtable final : public rocksdb::MemTableRep {
   size_t ApproximateMemoryUsage() override { return 0; }
 
  private:
-  EntryList list_;
-  EntryList::Node* allocated_ = nullptr;  // not inserted yet
+  List list_;
+  EntryNode* allocated_ = nullptr;  // not inserted yet
   int height_ = 0;                        // its
   CursorMemory cursors_;
 };
 
-class EntryListFactory final : public rocksdb::MemTableRepFactory {
+template <class List>
+class Factory final : public rocksdb::MemTableRepFactory {
  public:
+  explicit Factory(const char* name) : name_(name) {}
+
   using MemTableRepFactory::CreateMemTableRep;
   rocksdb::MemTableRep* CreateMemTableRep(const rocksdb::MemTableRep::KeyComparator&,
                                           rocksdb::Allocator* allocator,
                                           const rocksdb::SliceTransform*,
                                           rocksdb::Logger*) override {
-    return new Memtable{allocator};
+    return new Memtable<List>{allocator};
   }
-  const char* Name() const override { return "holdfast.entry_list"; }
+  const char* Name() const override { return name_; }
+
+ private:
+  const char* const name_;
 };
 
 }  // namespace
 
 std::shared_ptr<rocksdb::MemTableRepFactory> entry_list_factory() {
-  return std::make_shared<EntryListFactory>();
+  return std::make_shared<Factory<EntryList>>("holdfast.entry_list");
+}
+
+std::shared_ptr<rocksdb::MemTableRepFactory> hash_list_factory() {
+  return std::make_shared<Factory<HashList>>("holdfast.hash_list");
 }
 
 }  // namespace holdfast::storage

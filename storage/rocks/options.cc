@@ -215,6 +215,7 @@ rocksdb::ColumnFamilyOptions family_options(const SharedParts& parts, Family fam
     // Nearly every submit asks for a key that is not there: answer without a search.
     options.memtable_prefix_bloom_size_ratio = 0.02;
     options.memtable_whole_key_filtering = true;
+    options.memtable_factory = hash_list_factory();
     // Keys are random: whatever is merged with the level below rewrites all of it, so it
     // shall be much. Many tables of the first level cost the lookup of a new key nothing once
     // KeyFilter knows all keys; that of a duplicate asks each one's filter, in less than a

@@ -72,18 +72,24 @@ std::string got(rocksdb::DB& database, const std::string& key) {
   return status.ok() ? value : status.ToString();
 }
 
-class Memtable : public testing::Test {
+using MakeFactory = std::shared_ptr<rocksdb::MemTableRepFactory> (*)();
+
+class Memtable : public testing::TestWithParam<MakeFactory> {
  protected:
   TempDirectory directory_;
-  std::unique_ptr<rocksdb::DB> ours_ = open_database(directory_ / "ours", entry_list_factory());
+  std::unique_ptr<rocksdb::DB> ours_ = open_database(directory_ / "ours", GetParam()());
 };
+INSTANTIATE_TEST_SUITE_P(Both, Memtable, testing::Values(entry_list_factory, hash_list_factory),
+                         [](const auto& factory) {
+                           return factory.param == hash_list_factory ? "HashList" : "EntryList";
+                         });
 
 std::string some_key(Random& random) {
   return std::string(random.up_to(2), static_cast<char>('a' + random.up_to(25))) +
          std::string(random.chance(5) ? 200 : 0, 'x');
 }
 
-TEST_F(Memtable, reads_as_the_one_of_rocksdb_does) {
+TEST_P(Memtable, reads_as_the_one_of_rocksdb_does) {
   const std::unique_ptr<rocksdb::DB> theirs = open_database(directory_ / "theirs", nullptr);
   const std::vector<rocksdb::DB*> both{ours_.get(), theirs.get()};
   Random random{11};
@@ -122,7 +128,7 @@ TEST_F(Memtable, reads_as_the_one_of_rocksdb_does) {
 }
 
 // RocksDB never frees an iterator over a memtable, and loses the one of a Get.
-TEST_F(Memtable, reading_again_and_again_takes_no_more_memory) {
+TEST_P(Memtable, reading_again_and_again_takes_no_more_memory) {
   ASSERT_TRUE(ours_->Put({}, "a", "1").ok());
   const auto read = [&] {
     EXPECT_EQ(got(*ours_, "a"), "1");
@@ -159,7 +165,7 @@ TEST(MemtableCursor, its_memory_is_used_again_whether_deleted_or_only_destroyed)
   held->~Iterator();
 }
 
-TEST_F(Memtable, an_iterator_outlives_the_writing_of_its_memtable) {
+TEST_P(Memtable, an_iterator_outlives_the_writing_of_its_memtable) {
   ASSERT_TRUE(ours_->Put({}, "a", "1").ok());
   std::unique_ptr<rocksdb::Iterator> row{ours_->NewIterator({})};
   ASSERT_TRUE(ours_->Put({}, "b", "2").ok());
@@ -228,7 +234,7 @@ TEST(MemtableChecksum, a_flush_stops_at_a_bit_that_flipped_in_memory) {
 }
 
 // Every key is there before the threads are, and its number only rises.
-TEST_F(Memtable, a_reader_finds_the_newest_or_a_newer_one_while_one_thread_writes) {
+TEST_P(Memtable, a_reader_finds_the_newest_or_a_newer_one_while_one_thread_writes) {
   constexpr uint64_t kKeys = 20;
   std::array<std::atomic<uint64_t>, kKeys> written{};
   const auto key_of = [](uint64_t n) { return "key " + std::to_string(100 + n); };
