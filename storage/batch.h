@@ -47,7 +47,7 @@ struct EraseAttempt {
 };
 struct PutIdempotency {
   KeyHash hash;
-  IdempotencyRecord record;
+  IdempotencyPtr record;
 };
 struct EraseIdempotency {
   KeyHash hash;

@@ -50,7 +50,8 @@ class BatchWrites::RowWriter {
   }
 
   void operator()(const PutIdempotency& put_key) {
-    put(Family::idempotency, idempotency_row_key(put_key.hash), put_key.record);
+    CHECK(put_key.record != nullptr);
+    put(Family::idempotency, idempotency_row_key(put_key.hash), *put_key.record);
   }
   void operator()(const EraseIdempotency& erase) {
     remove(Family::idempotency, idempotency_row_key(erase.hash));
@@ -86,28 +87,28 @@ class BatchWrites::RowWriter {
   void operator()(const PutState& put_state) {
     // The first commit of a box says in which format everything after it is.
     if (put_state.record.batch_number <= 1) {
-      put_number(Family::meta, std::string{kFormatKey}, kFormat);
+      put_number(Family::meta, kFormatKey, kFormat);
     }
-    put(Family::meta, std::string{kStateKey}, put_state.record);
+    put(Family::meta, kStateKey, put_state.record);
   }
 
  private:
   template <class Record>
-  void put(Family family, std::string key, const Record& record) {
+  void put(Family family, std::string_view key, const Record& record) {
     Write& row = writes_.next(family, WriteOp::put);
-    row.key = std::move(key);
+    row.key = key;
     encode_to(row.value, record);
   }
-  void put_number(Family family, std::string key, uint64_t number) {
+  void put_number(Family family, std::string_view key, uint64_t number) {
     Write& row = writes_.next(family, WriteOp::put);
-    row.key = std::move(key);
+    row.key = key;
     append_be64(row.value, number);
   }
-  void remove(Family family, std::string key) {
+  void remove(Family family, std::string_view key) {
     const KeyLife life = row_of(family).life;
     CHECK(life != KeyLife::cut_off);
     const WriteOp op = life == KeyLife::once ? WriteOp::single_delete : WriteOp::erase;
-    writes_.next(family, op).key = std::move(key);
+    writes_.next(family, op).key = key;
   }
 
   BatchWrites& writes_;

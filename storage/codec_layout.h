@@ -90,7 +90,7 @@ void fields(Walker& walker, typename Walker::template Ref<RunningRecord> running
   walker.value("started_wall", running.started_wall);
   walker.value("deadline_wall", running.deadline_wall);
   walker.text("idempotency_key", running.idempotency_key, 0, kIdempotencyKeyBytesMax);
-  walker.hash("payload_hash", running.payload_hash, false);
+  walker.hash("payload_hash", running.payload_hash);
   walker.value("payload_bytes", running.payload_bytes);
   walker.value("accepted_wall", running.accepted_wall);
   walker.later("with_worker", running.with_worker);
@@ -115,7 +115,7 @@ void fields(Walker& walker, typename Walker::template Ref<IdempotencyRecord> rem
   walker.text("key", remembered.key, 1, kIdempotencyKeyBytesMax);
   walker.nested("event", remembered.event);
   walker.value("type", remembered.type);
-  walker.hash("payload_hash", remembered.payload_hash, true);
+  walker.hash("payload_hash", remembered.payload_hash);
   walker.optional("answer", remembered.answer);
   walker.value("expires_at", remembered.expires_at);
 }
@@ -149,7 +149,7 @@ void fields(Walker& walker, typename Walker::template Ref<DeadLetterRecord> dead
   walker.value("charged_bytes", dead_letter.charged_bytes);
   walker.value("reserved_bytes", dead_letter.reserved_bytes);
   walker.text("idempotency_key", dead_letter.idempotency_key, 0, kIdempotencyKeyBytesMax);
-  walker.hash("payload_hash", dead_letter.payload_hash, false);
+  walker.hash("payload_hash", dead_letter.payload_hash);
   walker.text("error_type", dead_letter.error_type, 0, kErrorTypeBytesMax);
   walker.text("error_message", dead_letter.error_message, 0, kErrorMessageBytesMax);
   walker.list("attempts", dead_letter.attempts, kAttemptsKeptMax);

@@ -88,12 +88,18 @@ void Reader::bytes(const char* name, std::string& bytes, size_t bytes_max) {
   bytes = take_view(name, Token::Kind::bytes, bytes_max);
 }
 
-void Reader::hash(const char* name, std::string& hash, bool required) {
-  const std::string_view found = take_view(name, Token::Kind::bytes, kPayloadHashBytes);
-  if (found.size() != kPayloadHashBytes && (required || !found.empty())) {
-    return complain(name, "is no hash");
-  }
-  hash = found;
+void Reader::hash(const char* name, Hash128& hash) {
+  std::optional<Hash128> found;
+  this->hash(name, found);
+  if (!found) return complain(name, "is no hash");
+  hash = *found;
+}
+
+void Reader::hash(const char* name, std::optional<Hash128>& hash) {
+  const std::string_view found = take_view(name, Token::Kind::bytes, sizeof(Hash128));
+  if (found.empty()) return;
+  hash = hash_from(found);
+  if (!hash) complain(name, "is no hash");
 }
 
 void Reader::body(const char* name, std::string& body, size_t bytes_max) {

@@ -81,7 +81,8 @@ class Reader {
 
   void text(const char* name, std::string& text, size_t bytes_min, size_t bytes_max);
   void bytes(const char* name, std::string& bytes, size_t bytes_max);
-  void hash(const char* name, std::string& hash, bool required);
+  void hash(const char* name, Hash128& hash);
+  void hash(const char* name, std::optional<Hash128>& hash);
   void body(const char* name, std::string& body, size_t bytes_max);
 
   void optional(const char* name, std::optional<int>& number);

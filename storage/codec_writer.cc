@@ -48,9 +48,14 @@ void Writer::bytes(const char*, const std::string& bytes, size_t bytes_max) {
   bytes_value(bytes);
 }
 
-void Writer::hash(const char*, const std::string& hash, bool required) {
-  CHECK(hash.size() == kPayloadHashBytes || (hash.empty() && !required));
-  bytes_value(hash);
+void Writer::hash(const char*, const Hash128& hash) { bytes_value(view_of(hash)); }
+
+void Writer::hash(const char* name, const std::optional<Hash128>& hash) {
+  if (hash) {
+    this->hash(name, *hash);
+  } else {
+    bytes_value({});
+  }
 }
 
 void Writer::optional(const char*, const std::optional<int>& number) {

@@ -122,7 +122,8 @@ class Writer {
 
   void text(const char*, const std::string& text, size_t bytes_min, size_t bytes_max);
   void bytes(const char*, const std::string& bytes, size_t bytes_max);
-  void hash(const char*, const std::string& hash, bool required);
+  void hash(const char*, const Hash128& hash);
+  void hash(const char*, const std::optional<Hash128>& hash);  // none: no bytes
   void body(const char* name, const std::string& body, size_t bytes_max) {
     bytes(name, body, bytes_max);
   }

@@ -108,10 +108,10 @@ std::optional<uint32_t> parse_numbered(std::string_view prefix, std::string_view
   return number;
 }
 
-KeyHash hash128(std::string_view bytes) {
+Hash128 hash128(std::string_view bytes) {
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, XXH3_128bits(bytes.data(), bytes.size()));
-  static_assert(sizeof canonical.digest == sizeof(KeyHash));
+  static_assert(sizeof canonical.digest == sizeof(Hash128));
   return std::to_array(canonical.digest);
 }
 
@@ -172,15 +172,10 @@ std::optional<std::pair<Seq, AttemptNumber>> parse_attempt_key(std::string_view 
   return KeyReader{key}.read(fields.first).read(fields.second).whole(fields);
 }
 
-std::string idempotency_row_key(const KeyHash& hash) {
-  return std::string{hash.begin(), hash.end()};
-}
+std::string_view idempotency_row_key(const KeyHash& hash) { return view_of(hash); }
 
 std::optional<KeyHash> parse_idempotency_row_key(std::string_view key) {
-  KeyHash hash;
-  if (key.size() != hash.size()) return std::nullopt;
-  std::copy(key.begin(), key.end(), hash.begin());
-  return hash;
+  return hash_from(key);
 }
 
 std::string history_key(Seq ending) { return KeyWriter{}.add(ending).take(); }
@@ -244,9 +239,7 @@ KeyHash hash_of_key(FunctionId function, std::string_view key) {
   return hash128({scoped.data(), prefix.size() + key.size()});
 }
 
-std::string hash_of_payload(std::string_view payload) {
-  return idempotency_row_key(hash128(payload));
-}
+PayloadHash hash_of_payload(std::string_view payload) { return hash128(payload); }
 
 std::string prefix_end(std::string prefix) {
   while (!prefix.empty() && static_cast<uint8_t>(prefix.back()) == 0xFF) prefix.pop_back();

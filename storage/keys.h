@@ -26,7 +26,8 @@ std::optional<RunningKey> parse_running_key(std::string_view key);
 std::string attempt_key(Seq seq, AttemptNumber attempt);
 std::optional<std::pair<Seq, AttemptNumber>> parse_attempt_key(std::string_view key);
 
-std::string idempotency_row_key(const KeyHash& hash);
+// Points into the hash.
+std::string_view idempotency_row_key(const KeyHash& hash);
 std::optional<KeyHash> parse_idempotency_row_key(std::string_view key);
 
 std::string history_key(Seq ending);
@@ -53,7 +54,7 @@ inline constexpr std::string_view kQueuePrefix = "queue/";        // then be32
 // The 128-bit hash that names (function, key) in `idempotency`, and the one that
 // tells two payloads apart. Not against an adversary: the whole key is compared too.
 KeyHash hash_of_key(FunctionId function, std::string_view key);
-std::string hash_of_payload(std::string_view payload);
+PayloadHash hash_of_payload(std::string_view payload);
 
 // The first key after every key that begins with `prefix`; empty if there is none.
 std::string prefix_end(std::string prefix);

@@ -39,7 +39,6 @@ inline constexpr uint32_t kMessageOverheadBytes = 64;
 // An invocation record holds a payload and a result in base64; it is not a client's.
 inline constexpr uint32_t kRecordBodyBytesMax = 12u << 20;
 
-inline constexpr uint32_t kPayloadHashBytes = 16;
 inline constexpr uint32_t kBootIdBytesMax = 64;
 inline constexpr uint32_t kHistoryMarksStoredMax = 256;  // all in one StateRecord
 

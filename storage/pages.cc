@@ -23,7 +23,7 @@ Result<EventRecord> without_payload(const EventId& id, std::string_view bytes) {
 // Empty if the box is new. The format's own row never changes its shape, so every
 // version can read every later one's.
 Result<std::optional<uint64_t>> load_format(const Store& store) {
-  return load_row<uint64_t>(store, Family::meta, std::string{kFormatKey},
+  return load_row<uint64_t>(store, Family::meta, kFormatKey,
                             [](std::string_view bytes) -> Result<uint64_t> {
                               BytesReader reader{bytes};
                               const uint64_t format = reader.be64();
@@ -92,7 +92,7 @@ Result<Recovered> load_recovered(const Store& store) {
   }
 
   const auto state =
-      load_row<StateRecord>(store, Family::meta, std::string{kStateKey}, decode_state);
+      load_row<StateRecord>(store, Family::meta, kStateKey, decode_state);
   if (!state) return state.error();
   if (!*state && !*format) return load_fresh_directory(store);
   if (!*state) return Error{Errc::corrupt, "meta has a format but no state: the state is lost"};
@@ -214,7 +214,8 @@ Result<KeyPage> load_expired_keys(const Store& store, const KeyHash& from, LitPo
                                   size_t rows_max) {
   KeyPage page;
   size_t rows_read = 0;
-  const ScanRange range = rows_with_prefix(Family::idempotency, {}, idempotency_row_key(from));
+  const ScanRange range =
+      rows_with_prefix(Family::idempotency, {}, std::string{idempotency_row_key(from)});
   const Result<> walked =
       scan_rows(store, range, [&](std::string_view key, std::string_view value) -> Result<bool> {
         const std::optional<KeyHash> hash = parse_idempotency_row_key(key);

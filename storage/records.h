@@ -5,17 +5,34 @@
 // to the upgrade test. Never reuse a position.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/base/time.h"
 #include "storage/ids.h"
 
 namespace holdfast::storage {
+
+using Hash128 = std::array<uint8_t, 16>;
+using KeyHash = Hash128;  // of function id and idempotency key
+using PayloadHash = Hash128;
+
+// Points into the hash.
+inline std::string_view view_of(const Hash128& hash) {
+  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
+inline std::optional<Hash128> hash_from(std::string_view bytes) {
+  Hash128 hash;
+  if (bytes.size() != hash.size()) return std::nullopt;
+  std::ranges::copy(bytes, hash.begin());
+  return hash;
+}
 
 enum class InvocationType : uint8_t { event = 0, synchronous = 1 };
 
@@ -96,7 +113,7 @@ struct RunningRecord {
   WallTime deadline_wall;
   // A synchronous call has no events row: what its ending needs is here.
   std::string idempotency_key;
-  std::string payload_hash;
+  std::optional<PayloadHash> payload_hash;
   uint64_t payload_bytes = 0;
   WallTime accepted_wall;
   bool with_worker = false;  // an attached worker has it, which outlives the daemon
@@ -128,19 +145,19 @@ struct StoredAnswer {
   bool operator==(const StoredAnswer&) const = default;
 };
 
-using KeyHash = std::array<uint8_t, 16>;  // of function id and key
 
 struct IdempotencyRecord {
   FunctionId function;
   std::string key;
   EventId event;
   InvocationType type = InvocationType::event;
-  std::string payload_hash;  // 16 bytes
+  PayloadHash payload_hash{};
   // Both together, once it has ended; before that the key does not expire.
   std::optional<StoredAnswer> answer;
   LitPoint expires_at;
   bool operator==(const IdempotencyRecord&) const = default;
 };
+using IdempotencyPtr = std::shared_ptr<const IdempotencyRecord>;
 
 struct HistoryRecord {
   EventId event;
@@ -177,7 +194,7 @@ struct DeadLetterRecord {
   uint64_t reserved_bytes = 0;  // set aside again by a redrive
   // Of an event with a key, so that a redrive can claim it again.
   std::string idempotency_key;
-  std::string payload_hash;
+  std::optional<PayloadHash> payload_hash;
   std::string error_type;
   std::string error_message;
   std::vector<AttemptRecord> attempts;

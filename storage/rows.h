@@ -34,7 +34,7 @@ Result<bool> any_row(const Store& store, const ScanRange& range);
 
 // One row, decoded; empty if it is not there.
 template <class Record, class Decode>
-Result<std::optional<Record>> load_row(const Store& store, Family family, const std::string& key,
+Result<std::optional<Record>> load_row(const Store& store, Family family, std::string_view key,
                                        const Decode& decode) {
   const Result<std::optional<std::string>> bytes = store.get(family, key);
   if (!bytes) return bytes.error();

@@ -40,7 +40,8 @@ std::optional<std::string> from_hex(std::string_view text) {
 std::string check_of(std::string_view key_bytes, storage::BoxTag box) {
   std::string hashed{key_bytes};
   append_be32(hashed, box.value);
-  return storage::hash_of_payload(hashed).substr(0, kCheckBytes);
+  const storage::Hash128 hash = storage::hash_of_payload(hashed);
+  return std::string{storage::view_of(hash).substr(0, kCheckBytes)};
 }
 
 }  // namespace

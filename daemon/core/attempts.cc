@@ -215,7 +215,7 @@ Lifecycle::Life Lifecycle::life_of(Running running) const {
   life.spent = running.spent;
   life.attempts_stored = running.attempts.size();
   life.attempts = std::move(running.attempts);
-  life.payload_hash = std::move(running.payload_hash);
+  life.payload_hash = running.payload_hash;
   life.callers = std::move(running.callers);
   life.cancels = std::move(running.cancels);
   return life;

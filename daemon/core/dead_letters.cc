@@ -127,7 +127,8 @@ void Lifecycle::redrive(Step& step, const storage::LoadedDeadLetter& row,
       record.function = id;
       record.key = dead.idempotency_key;
       record.event = event;
-      record.payload_hash = dead.payload_hash;
+      CHECK(dead.payload_hash.has_value());
+      record.payload_hash = *dead.payload_hash;
       put_key(step, std::move(record),
               known != nullptr ? std::optional{*known} : std::nullopt);
     }

@@ -24,7 +24,7 @@ uint64_t bytes_written(const storage::Batch& batch) {
       [](const storage::PutAttempt& put) {
         return put.record.error_message.size() + put.record.log_tail.size();
       },
-      [](const storage::PutIdempotency& put) { return storage::charged_bytes(put.record); },
+      [](const storage::PutIdempotency& put) { return storage::charged_bytes(*put.record); },
       [](const storage::PutHistory& put) {
         return storage::charged_bytes(put.record) + put.record.error_message.size();
       },

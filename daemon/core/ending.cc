@@ -227,8 +227,8 @@ void Lifecycle::store_answer(Step& step, const Life& life, const storage::Stored
   record.key = event.idempotency_key;
   record.event = event.id;
   record.type = life.type;
-  record.payload_hash = life.payload_hash.empty() ? storage::hash_of_payload(event.payload)
-                                                  : life.payload_hash;
+  record.payload_hash =
+      life.payload_hash ? *life.payload_hash : storage::hash_of_payload(event.payload);
   const storage::IdempotencyRecord living = record;
   const auto& settings = backlog_.at(event.id.function).settings;
   record.answer = answer;

@@ -40,12 +40,12 @@ class KeyTable {
   // The record in flight, if there is one.
   const storage::IdempotencyRecord* find(const storage::KeyHash& hash) const {
     auto at = changes_.find(hash);
-    return at == changes_.end() || at->second.erased ? nullptr : &at->second.record;
+    return at == changes_.end() ? nullptr : at->second.record.get();
   }
   // True while its erasure is in flight: a row that a lookup still finds is the past.
   bool is_erased(const storage::KeyHash& hash) const {
     auto at = changes_.find(hash);
-    return at != changes_.end() && at->second.erased;
+    return at != changes_.end() && at->second.record == nullptr;
   }
 
   bool looking_up(const storage::KeyHash& hash) const { return lookups_.contains(hash); }
@@ -70,10 +70,10 @@ class KeyTable {
     if (at != changes_.end() && at->second.step <= durable) changes_.erase(at);
   }
 
-  void changed(const storage::KeyHash& hash, storage::IdempotencyRecord record, StepSeq step) {
-    note(hash, Change{std::move(record), step, false});
+  void changed(const storage::KeyHash& hash, storage::IdempotencyPtr record, StepSeq step) {
+    note(hash, Change{std::move(record), step});
   }
-  void erased(const storage::KeyHash& hash, StepSeq step) { note(hash, Change{{}, step, true}); }
+  void erased(const storage::KeyHash& hash, StepSeq step) { note(hash, Change{nullptr, step}); }
 
   void durable(StepSeq watermark) {
     while (!order_.empty() && order_.front().first <= watermark) {
@@ -104,9 +104,8 @@ class KeyTable {
 
  private:
   struct Change {
-    storage::IdempotencyRecord record;
+    storage::IdempotencyPtr record;  // null: erased
     StepSeq step;
-    bool erased;
   };
 
   void note(const storage::KeyHash& hash, Change change) {

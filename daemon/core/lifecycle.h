@@ -226,8 +226,8 @@ class Lifecycle {
     WallTime started_wall;
     OutcomeBytes outcome;         // most that its end writes
     Function::Routes routes;      // as the function had them at the start
-    std::string payload_hash;     // of a keyed call
-    std::vector<Ticket> callers;  // of a synchronous call
+    std::optional<storage::PayloadHash> payload_hash;  // of a keyed call
+    std::vector<Ticket> callers;                       // of a synchronous call
     std::vector<Ticket> cancels;
     bool stopping = false;
     StepSeq started_in;
@@ -253,7 +253,7 @@ class Lifecycle {
     storage::Spent spent;
     std::vector<storage::AttemptRecord> attempts;
     size_t attempts_stored = 0;  // the first so many have rows
-    std::string payload_hash;
+    std::optional<storage::PayloadHash> payload_hash;
     std::vector<Ticket> callers;
     std::vector<Ticket> cancels;
   };

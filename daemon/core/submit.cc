@@ -278,7 +278,7 @@ void Lifecycle::call(Step& step, Function& function, Submission submission,
     record.key = running.record->idempotency_key;
     record.event = running.event;
     record.type = InvocationType::synchronous;
-    record.payload_hash = running.payload_hash;
+    record.payload_hash = *running.payload_hash;
     put_key(step, std::move(record), replaced);
     running.recorded = true;
   }
@@ -295,8 +295,9 @@ void Lifecycle::put_key(Step& step, IdempotencyRecord record,
     bytes -= before;
   }
   bytes += storage::charged_bytes(record);
-  step.batch.push(storage::PutIdempotency{hash, record});
-  keys_.changed(hash, std::move(record), step.seq);
+  auto shared = std::make_shared<const IdempotencyRecord>(std::move(record));
+  step.batch.push(storage::PutIdempotency{hash, shared});
+  keys_.changed(hash, std::move(shared), step.seq);
 }
 
 }  // namespace holdfast::core

@@ -34,7 +34,7 @@ class TornBatch {
             std::holds_alternative<storage::PutDeadLetter>(mutation)) ||
            (broken(Mutant::destination_apart) &&
             std::holds_alternative<storage::PutMessage>(mutation)) ||
-           (broken(Mutant::answer_apart) && key != nullptr && key->record.answer);
+           (broken(Mutant::answer_apart) && key != nullptr && key->record->answer);
   }
 
   storage::Batch rest_;

@@ -55,8 +55,9 @@ struct Database {
   rocksdb::ColumnFamilyHandle* default_family = nullptr;
   bool read_only = false;
 
-  // The committer's.
+  // The committer's. Both keep their memory from one commit to the next.
   rocksdb::WriteBatch batch;
+  std::vector<const Write*> ordered;
   SideFile side_file;
 
   KeyFilter key_filter;  // of `idempotency`

@@ -14,6 +14,9 @@ namespace holdfast::storage {
 
 namespace {
 
+// Places for so many rows of a commit are kept for the next one.
+constexpr size_t kOrderedKept = 4096;
+
 // The contracts of storage/families.h, as far as they can be seen without reading.
 bool allowed(const Write& write) {
   const KeyLife life = row_of(write.family).life;
@@ -82,8 +85,8 @@ Result<> RocksStore::write_synced(std::span<const Write> writes) {
   const auto started = std::chrono::steady_clock::now();
   stop_counting();
   // In the order of the keys an insert into the memtable begins where the last one was.
-  std::vector<const Write*> ordered;
-  ordered.reserve(writes.size());
+  std::vector<const Write*>& ordered = database.ordered;
+  ordered.clear();
   for (const Write& write : writes) ordered.push_back(&write);
   std::ranges::sort(ordered, comes_before);
   database.batch.Clear();
@@ -92,6 +95,7 @@ Result<> RocksStore::write_synced(std::span<const Write> writes) {
     const rocksdb::Status added = add(database.batch, database.handle(write->family), *write);
     if (!added.ok()) return to_error(added, "cannot build a batch");
   }
+  if (ordered.capacity() > kOrderedKept) ordered = {};
   const rocksdb::Status marked = database.batch.Put(database.default_family, kCommitRow, "");
   if (!marked.ok()) return to_error(marked, "cannot build a batch");
   const rocksdb::Status written = database.db->Write(commit_options(), &database.batch);

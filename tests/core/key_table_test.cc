@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <utility>
+
 namespace holdfast::core {
 namespace {
 
@@ -13,10 +16,10 @@ storage::KeyHash hash(uint8_t number) {
   return hash;
 }
 
-storage::IdempotencyRecord naming(uint64_t seq) {
+storage::IdempotencyPtr naming(uint64_t seq) {
   storage::IdempotencyRecord record;
   record.event.seq = Seq{seq};
-  return record;
+  return std::make_shared<storage::IdempotencyRecord>(std::move(record));
 }
 
 TEST(KeyTable, AnswersAChangeInFlightFromMemoryUntilItIsDurable) {

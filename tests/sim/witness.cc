@@ -198,8 +198,9 @@ void Witness::durable(const Batch& batch) {
   std::set<Seq> waiting;
   for (const Mutation& mutation : batch.mutations) {
     if (const auto* put = std::get_if<PutIdempotency>(&mutation)) {
-      if (put->record.answer) expiries[put->record.event] = to_ms(put->record.expires_at);
-      if (!put->record.answer) claims.insert(put->record.event);
+      const IdempotencyRecord& record = *put->record;
+      if (record.answer) expiries[record.event] = to_ms(record.expires_at);
+      if (!record.answer) claims.insert(record.event);
     } else if (const auto* waits = std::get_if<PutWaiting>(&mutation)) {
       waiting.insert(waits->key.event.seq);
     }

@@ -95,11 +95,12 @@ TEST(EncodedBatch, RowsThatAreWrittenOnceGoBySingleDelete) {
 
 TEST(EncodedBatch, RowsThatAreRewrittenGoByErase) {
   const KeyHash hash = hash_of_key(FunctionId{1}, "k");
+  const std::string row_key{idempotency_row_key(hash)};
   const IdempotencyRecord record = full_sample<IdempotencyRecord>();
-  EXPECT_EQ(rows_of(PutIdempotency{hash, record}),
-            Rows{put(Family::idempotency, idempotency_row_key(hash), encode(record))});
+  EXPECT_EQ(rows_of(PutIdempotency{hash, std::make_shared<IdempotencyRecord>(record)}),
+            Rows{put(Family::idempotency, row_key, encode(record))});
   EXPECT_EQ(rows_of(EraseIdempotency{hash}),
-            (Rows{{Family::idempotency, WriteOp::erase, idempotency_row_key(hash), ""}}));
+            (Rows{{Family::idempotency, WriteOp::erase, row_key, ""}}));
 }
 
 TEST(EncodedBatch, MetaRowsArePut) {
@@ -146,7 +147,8 @@ TEST(EncodedBatch, PutAndEraseOfEveryKindIsWhatTheStoreAllows) {
   puts.push(PutWaiting{waiting_key, waiting});
   puts.push(PutRunning{{Seq{1}, Generation{1}}, full_sample<RunningRecord>()});
   puts.push(PutAttempt{Seq{1}, sample_attempt(1)});
-  puts.push(PutIdempotency{KeyHash{}, full_sample<IdempotencyRecord>()});
+  puts.push(PutIdempotency{
+      KeyHash{}, std::make_shared<IdempotencyRecord>(full_sample<IdempotencyRecord>())});
   puts.push(PutDeadLetter{dead, full_sample<DeadLetterRecord>()});
   puts.push(PutMessage{message, std::make_shared<const MessageRecord>()});
   Batch erases;

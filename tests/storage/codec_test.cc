@@ -105,9 +105,9 @@ TEST(Codec, EveryMinimalRecordIsReadBack) {
 TEST(Codec, TheBytesOfEveryRecordAreForEver) {
   for (const Kind& each : kinds()) {
     std::string hex;
-    for (const char byte : hash_of_payload(each.full)) {
-      hex += "0123456789abcdef"[static_cast<uint8_t>(byte) >> 4];
-      hex += "0123456789abcdef"[static_cast<uint8_t>(byte) & 0xF];
+    for (const uint8_t byte : hash_of_payload(each.full)) {
+      hex += "0123456789abcdef"[byte >> 4];
+      hex += "0123456789abcdef"[byte & 0xF];
     }
     EXPECT_EQ(hex, each.full_hash) << each.name;
   }

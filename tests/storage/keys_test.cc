@@ -154,7 +154,7 @@ TEST(Keys, OfFunctionsAndQueuesOrderByNumberAndNeverMix) {
 TEST(Keys, OfIdempotencyRowsAreTheHash) {
   const KeyHash hash = hash_of_key(FunctionId{1}, "a");
   EXPECT_EQ(parse_idempotency_row_key(idempotency_row_key(hash)), hash);
-  EXPECT_FALSE(parse_idempotency_row_key(idempotency_row_key(hash) + "x"));
+  EXPECT_FALSE(parse_idempotency_row_key(std::string{idempotency_row_key(hash)} + "x"));
   EXPECT_FALSE(parse_idempotency_row_key(""));
 }
 
@@ -193,10 +193,10 @@ std::string hex(std::string_view bytes) {
 
 TEST(Hashes, AreXxh3OnEveryMachineForEver) {
   // The library's own published value for no bytes, in canonical order.
-  EXPECT_EQ(hex(hash_of_payload("")), "99aa06d3014798d86001c324468d497f");
+  EXPECT_EQ(hex(view_of(hash_of_payload(""))), "99aa06d3014798d86001c324468d497f");
   // Function 1, key "a": the five bytes 00 00 00 01 61.
   EXPECT_EQ(hex(idempotency_row_key(hash_of_key(FunctionId{1}, "a"))),
-            hex(hash_of_payload(std::string_view{"\0\0\0\1a", 5})));
+            hex(view_of(hash_of_payload(std::string_view{"\0\0\0\1a", 5}))));
 }
 
 TEST(Hashes, TellFunctionsAndKeysApart) {
@@ -204,7 +204,6 @@ TEST(Hashes, TellFunctionsAndKeysApart) {
   EXPECT_NE(hash_of_key(FunctionId{1}, "a"), hash_of_key(FunctionId{1}, "b"));
   EXPECT_EQ(hash_of_key(FunctionId{1}, "a"), hash_of_key(FunctionId{1}, "a"));
   EXPECT_NE(hash_of_payload("a"), hash_of_payload("b"));
-  EXPECT_EQ(hash_of_payload(std::string(kEventPayloadBytesMax, 'x')).size(), kPayloadHashBytes);
 }
 
 TEST(PrefixEnd, IsTheFirstKeyBehindAllThatBeginSo) {

@@ -347,7 +347,7 @@ KeyHash hash(uint8_t first) {
 
 TEST_F(Pages, AKeyIsFoundByItsHash) {
   const IdempotencyRecord record = full_sample<IdempotencyRecord>();
-  commit(PutIdempotency{hash(1), record});
+  commit(PutIdempotency{hash(1), std::make_shared<IdempotencyRecord>(record)});
   EXPECT_EQ(*load_key(store_, hash(1)), record);
   EXPECT_EQ(*load_key(store_, hash(2)), std::nullopt);
 }
@@ -355,10 +355,10 @@ TEST_F(Pages, AKeyIsFoundByItsHash) {
 TEST_F(Pages, ACachedKeyIsToldWithoutTheDiskOrNotAtAll) {
   using Known = std::optional<IdempotencyRecord>;
   const IdempotencyRecord record = full_sample<IdempotencyRecord>();
-  commit(PutIdempotency{hash(1), record});
+  commit(PutIdempotency{hash(1), std::make_shared<IdempotencyRecord>(record)});
   EXPECT_EQ(std::get<Known>(*load_cached_key(store_, hash(1))), record);
   EXPECT_EQ(std::get<Known>(*load_cached_key(store_, hash(2))), std::nullopt);
-  commit_raw(Family::idempotency, idempotency_row_key(hash(3)), "?");
+  commit_raw(Family::idempotency, std::string{idempotency_row_key(hash(3))}, "?");
   EXPECT_EQ(load_cached_key(store_, hash(3)).error().code, Errc::corrupt);
   const ColdStore cold;
   EXPECT_TRUE(std::holds_alternative<NeedsDisk>(*load_cached_key(cold, hash(1))));
@@ -369,7 +369,7 @@ TEST_F(Pages, KeysExpireAtTheirTimeAndOnlyAfterTheirEnding) {
     IdempotencyRecord record = full_sample<IdempotencyRecord>();
     record.expires_at = at_ms<LitPoint>(expires_ms);
     if (!ended) record.answer.reset();
-    commit(PutIdempotency{hash(first), record});
+    commit(PutIdempotency{hash(first), std::make_shared<IdempotencyRecord>(record)});
   };
   put_key(1, 100, true);
   put_key(2, 101, true);

@@ -69,7 +69,7 @@ inline RunningRecord full_sample() {
   running.started_wall = at_ms<WallTime>(21);
   running.deadline_wall = at_ms<WallTime>(22);
   running.idempotency_key = "key";
-  running.payload_hash = "0123456789abcdef";
+  running.payload_hash = hash_from("0123456789abcdef");
   running.payload_bytes = 23;
   running.accepted_wall = at_ms<WallTime>(24);
   running.with_worker = true;
@@ -100,7 +100,7 @@ inline IdempotencyRecord full_sample() {
   remembered.key = "order-4711";
   remembered.event = sample_id();
   remembered.type = InvocationType::synchronous;
-  remembered.payload_hash = "fedcba9876543210";
+  remembered.payload_hash = *hash_from("fedcba9876543210");
   remembered.answer = sample_answer();
   remembered.expires_at = at_ms<LitPoint>(33);
   return remembered;
@@ -109,7 +109,6 @@ template <>
 inline IdempotencyRecord minimal_sample() {
   IdempotencyRecord remembered;
   remembered.key = "k";
-  remembered.payload_hash = std::string(kPayloadHashBytes, '\0');
   return remembered;
 }
 
@@ -145,7 +144,7 @@ inline DeadLetterRecord full_sample() {
   dead_letter.charged_bytes = 55;
   dead_letter.reserved_bytes = 56;
   dead_letter.idempotency_key = "order-4712";
-  dead_letter.payload_hash = "0f1e2d3c4b5a6978";
+  dead_letter.payload_hash = hash_from("0f1e2d3c4b5a6978");
   dead_letter.error_type = "Runtime.ExitError";
   dead_letter.error_message = "exit status 1";
   dead_letter.attempts = {sample_attempt(3)};

@@ -122,7 +122,7 @@ class Box {
   }
   void put_key(const std::string& key, uint64_t seq, bool answered) {
     const IdempotencyRecord record = key_record(key, seq, answered);
-    put(Family::idempotency, idempotency_row_key(hash(key)), encode(record));
+    put(Family::idempotency, std::string{idempotency_row_key(hash(key))}, encode(record));
     state.idempotency_bytes += charged_bytes(record);
   }
   static HistoryRecord history_record(uint64_t seq, EndState end) {
@@ -426,16 +426,16 @@ INSTANTIATE_TEST_SUITE_P(
                    [](Box& box) {
                      IdempotencyRecord record = Box::key_record("gone", 29, false);
                      record.type = InvocationType::synchronous;
-                     box.put(Family::idempotency, idempotency_row_key(hash("gone")),
+                     box.put(Family::idempotency, std::string{idempotency_row_key(hash("gone"))},
                              encode(record));
                    }},
         BrokenCase{"living_event_whose_key_is_forgotten", "its idempotency key is forgotten",
                    [](Box& box) {
-                     box.remove(Family::idempotency, idempotency_row_key(hash("retried")));
+                     box.remove(Family::idempotency, std::string{idempotency_row_key(hash("retried"))});
                    }},
         BrokenCase{"running_call_whose_key_is_forgotten", "its idempotency key is forgotten",
                    [](Box& box) {
-                     box.remove(Family::idempotency, idempotency_row_key(hash("call")));
+                     box.remove(Family::idempotency, std::string{idempotency_row_key(hash("call"))});
                    }},
         BrokenCase{"living_event_whose_key_has_an_answer", "its idempotency key has an answer",
                    [](Box& box) { box.put_key("fresh", Box::kFreshWithKey, true); }},
@@ -443,7 +443,7 @@ INSTANTIATE_TEST_SUITE_P(
                    [](Box& box) { box.put_key("fresh", Box::kEnded, true); }},
         BrokenCase{"key_in_the_wrong_place", "stands where nobody looks for it",
                    [](Box& box) {
-                     box.put(Family::idempotency, idempotency_row_key(hash("here")),
+                     box.put(Family::idempotency, std::string{idempotency_row_key(hash("here"))},
                              encode(Box::key_record("there", Box::kEnded, true)));
                    }},
         BrokenCase{"bytes_of_keys_miscounted", "bytes of idempotency keys",
