@@ -42,7 +42,7 @@ void Committer::run() {
     changed_.wait(lock, [this] { return next_ || stopping_; });
     if (!next_) return;
     if (linger_ > Duration::zero()) linger(lock);
-    const Commit commit = std::move(*next_);
+    Commit commit = std::move(*next_);
     next_.reset();
     in_flight_ = true;
     lock.unlock();
@@ -51,7 +51,10 @@ void Committer::run() {
     lock.lock();
     in_flight_ = false;
     // Nobody may have asked for the one before yet: the later one covers it.
-    done_.emplace(Committed{commit.last, std::move(outcome)});
+    std::vector<storage::Batch> batches;
+    if (done_) batches = std::move(done_->batches);
+    batches.push_back(std::move(commit.batch));
+    done_.emplace(Committed{commit.last, std::move(outcome), std::move(batches)});
     wake_();
     if (failed) return;
   }
@@ -59,7 +62,9 @@ void Committer::run() {
 
 Committed Committer::commit_here(Commit commit) {
   CHECK(quick());
-  return Committed{commit.last, timed_write(commit)};
+  Committed done{commit.last, timed_write(commit)};
+  done.batches.push_back(std::move(commit.batch));
+  return done;
 }
 
 Result<> Committer::timed_write(const Commit& commit) {

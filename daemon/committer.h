@@ -10,6 +10,9 @@
 //         taken. The committer takes it without asking the loop.
 // Reason  The way to the loop and back, two threads woken, costs a third of a sync.
 //
+// Rule    What was written goes back to the loop, which made it.
+// Reason  Memory is freed cheaply by the thread that allocated it, and can be used again there.
+//
 // Rule    One commit in flight, and none after a failed one.
 // Reason  Then at most the last batch of the log can be torn, and what follows a bad
 //         spot tells damage from a tear (storage/rocks/wal_audit.h).
@@ -35,6 +38,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "daemon/core/effect.h"
 #include "storage/base/result.h"
@@ -55,6 +59,7 @@ struct Commit {
 struct Committed {
   core::StepSeq last;
   Result<> outcome;
+  std::vector<storage::Batch> batches{};  // what was written: the loop's again
 };
 
 // What else a loop has to do can wait so long. With 0.5 ms and 16 in a row the slowest of 16

@@ -8,7 +8,7 @@
 namespace holdfast::daemon {
 
 DamagedDesk::DamagedDesk(DamagedDeskParts parts)
-    : Desk(parts.core.ledger()),
+    : Desk(parts.core.ledger(), payloads_),
       store_(parts.store),
       core_(parts.core),
       refusal_(std::move(parts.refusal)),

@@ -45,6 +45,7 @@ class DamagedDesk final : public Desk {
   void ask(const Caller& caller, DiskQuestion question);
   void refuse(const Caller& caller);
 
+  core::PayloadMemory payloads_;  // nothing ever comes back
   const storage::Store& store_;
   const core::Lifecycle& core_;
   const std::string refusal_;

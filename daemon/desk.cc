@@ -14,7 +14,7 @@ void Desk::take(SessionId session, const wire::Request& request) {
   const Session* from = server_->find(session);
   CHECK(from != nullptr);
   const api::Role role = is_admin(from->peer()) ? api::Role::admin : api::Role::group;
-  auto decoded = api::decode(request, role, ledger_);
+  auto decoded = api::decode(request, role, ledger_, payloads_);
   if (const auto* error = std::get_if<wire::CallError>(&decoded)) {
     send(caller, *error);
   } else {

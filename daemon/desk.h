@@ -2,7 +2,7 @@
 // daemon that serves (FrontDesk) and one that only shows what a damaged disk still
 // holds (DamagedDesk).
 //
-// Ownership  borrows ledger and server; destroyed before them.
+// Ownership  borrows ledger, memory and server; destroyed before them.
 // Threads    the loop's.
 #pragma once
 
@@ -31,7 +31,8 @@ class Desk {
     uint32_t msgid = 0;
   };
 
-  explicit Desk(const core::Ledger& ledger) : ledger_(ledger) {}
+  Desk(const core::Ledger& ledger, core::PayloadMemory& payloads)
+      : ledger_(ledger), payloads_(payloads) {}
 
   virtual void handle(const Caller& caller, api::Call&& call) = 0;
 
@@ -48,6 +49,7 @@ class Desk {
 
  private:
   const core::Ledger& ledger_;
+  core::PayloadMemory& payloads_;
   Server* server_ = nullptr;
 };
 

@@ -138,6 +138,18 @@ void Engine::commits_done() {
   if (done && !failed_) durable(std::move(*done));
 }
 
+// What nobody else has nobody else can get: it may change.
+void Engine::take_back(const std::vector<storage::Batch>& batches) {
+  for (const storage::Batch& batch : batches) {
+    for (const storage::Mutation& mutation : batch.mutations) {
+      const auto* put = std::get_if<storage::PutEvent>(&mutation);
+      if (put == nullptr || put->event.use_count() > 1) continue;
+      payloads_.give_back(
+          std::move(std::const_pointer_cast<storage::EventRecord>(put->event)->payload));
+    }
+  }
+}
+
 void Engine::durable(Committed done) {
   if (!done.outcome) return fail(done.outcome.error());
   last_sync_ = moment().wall;
@@ -147,6 +159,7 @@ void Engine::durable(Committed done) {
   const bool all = gathering_.empty() && !committer_.busy();
   let_out(all ? last_step_ : done.last);
   crash_point("after_effects");
+  take_back(done.batches);
 }
 
 void Engine::let_out(core::StepSeq watermark) {

@@ -35,6 +35,7 @@
 #include "daemon/clock.h"
 #include "daemon/committer.h"
 #include "daemon/core/lifecycle.h"
+#include "daemon/core/payload_memory.h"
 #include "daemon/effect_gate.h"
 #include "daemon/reader.h"
 #include "daemon/uv/async.h"
@@ -99,6 +100,9 @@ class Engine {
   // How long a commit waits for more before it begins (committer.h). Zero at first.
   void set_commit_linger(Duration linger) { committer_.set_linger(linger); }
 
+  // Of events that came in, are durable and not held here any more.
+  core::PayloadMemory& payloads() { return payloads_; }
+
   const storage::Store& store() const { return store_; }
 
   // Nothing to commit, nothing in flight, nothing held back.
@@ -111,6 +115,7 @@ class Engine {
   void commit_here();
   bool few() const;
   void durable(Committed done);
+  void take_back(const std::vector<storage::Batch>& batches);
   void perform(core::Effect&& effect);
   void let_out(core::StepSeq watermark);
   void look_up(const storage::KeyHash& hash);
@@ -137,6 +142,7 @@ class Engine {
   std::optional<storage::Seq> history_cutoff_;
   bool failed_ = false;
   std::optional<WallTime> last_sync_;
+  core::PayloadMemory payloads_;
 
   uv::Async commit_done_;
   uv::Async read_done_;

@@ -19,7 +19,7 @@ bool lives(const storage::EventView& view) {
 }  // namespace
 
 FrontDesk::FrontDesk(Engine& engine, std::function<api::StatusReport()> report)
-    : Desk(engine.core().ledger()),
+    : Desk(engine.core().ledger(), engine.payloads()),
       engine_(engine),
       workers_(engine),
       report_(std::move(report)) {}

@@ -22,8 +22,9 @@ using storage::ViewState;
 // thing that is wrong is kept in error(); what is read after it does not matter.
 class Fields {
  public:
-  Fields(const msgpack::object& params, const core::Ledger& ledger)
-      : params_(params), ledger_(ledger) {}
+  Fields(const msgpack::object& params, const core::Ledger& ledger,
+         core::PayloadMemory& payloads)
+      : params_(params), ledger_(ledger), payloads_(payloads) {}
 
   const core::Ledger& ledger() const { return ledger_; }
   const std::optional<wire::CallError>& error() const { return error_; }
@@ -37,6 +38,11 @@ class Fields {
   std::optional<std::string_view> bytes(std::string_view name) const {
     const msgpack::object* value = find(name);
     return value == nullptr ? std::nullopt : wire::as_bytes(*value);
+  }
+  std::string payload() {
+    std::string payload = payloads_.take();
+    payload = bytes("Payload").value_or("");
+    return payload;
   }
   std::optional<int64_t> number(std::string_view name) const {
     const msgpack::object* value = find(name);
@@ -82,6 +88,7 @@ class Fields {
  private:
   const msgpack::object& params_;
   const core::Ledger& ledger_;
+  core::PayloadMemory& payloads_;
   std::optional<wire::CallError> error_;
 };
 
@@ -102,7 +109,7 @@ Call decode_invoke(Fields& fields) {
                     "; a RequestResponse runs at once: leave it out, or invoke as Event");
     return submission;
   }
-  submission.payload = fields.bytes("Payload").value_or("");
+  submission.payload = fields.payload();
   return submission;
 }
 
@@ -326,7 +333,8 @@ const Decoder& decoder_of(const Operation& operation) {
 }  // namespace
 
 std::variant<Call, wire::CallError> decode(const wire::Request& request, Role role,
-                                           const core::Ledger& ledger) {
+                                           const core::Ledger& ledger,
+                                           core::PayloadMemory& payloads) {
   const Operation* operation = find_operation(request.method);
   if (operation == nullptr) {
     return call_error(kUnknownOperation, "there is no operation " + shown(request.method));
@@ -336,7 +344,7 @@ std::variant<Call, wire::CallError> decode(const wire::Request& request, Role ro
                                          " is for root and the daemon's own user only");
   }
   if (auto error = check_params(*operation, request.params)) return std::move(*error);
-  Fields fields{request.params, ledger};
+  Fields fields{request.params, ledger, payloads};
   Call call = decoder_of(*operation).decode(fields);
   if (fields.error()) return *fields.error();
   return call;

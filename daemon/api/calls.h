@@ -1,6 +1,6 @@
 // Requests as the daemon's own structs: checked, authorised, their names resolved.
 //
-//    auto decoded = decode(request, role, ledger);
+//    auto decoded = decode(request, role, ledger, payloads);
 //    if (const auto* error = std::get_if<wire::CallError>(&decoded)) ...  // one error reply
 //    std::visit(match{...}, std::get<Call>(decoded));
 //
@@ -8,7 +8,7 @@
 // fields, or needs the ledger. Nothing decoded can harm the disk: markers are ones
 // that our lists understand, ids belong to this box.
 //
-// Ownership  values; the payload is copied once, out of the request.
+// Ownership  values; the payload is copied once, out of the request, into memory of `payloads`.
 // Threads    the loop's.
 // Failure    a CallError that names the field, what came and what is allowed.
 #pragma once
@@ -24,6 +24,7 @@
 #include "daemon/api/operations.h"
 #include "daemon/core/ledger.h"
 #include "daemon/core/lifecycle.h"
+#include "daemon/core/payload_memory.h"
 #include "storage/views.h"
 
 namespace holdfast::api {
@@ -92,6 +93,7 @@ using Call = std::variant<core::Submission, GetEvent, ListEvents, CancelEvent, L
                           AttachWorker, AnswerAttempt, HeartbeatAttempt, DetachWorker>;
 
 std::variant<Call, wire::CallError> decode(const wire::Request& request, Role role,
-                                           const core::Ledger& ledger);
+                                           const core::Ledger& ledger,
+                                           core::PayloadMemory& payloads);
 
 }  // namespace holdfast::api

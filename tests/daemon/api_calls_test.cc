@@ -19,7 +19,8 @@ using wire::MapWriter;
 using Decoded = std::variant<Call, wire::CallError>;
 
 Decoded decode_as(Role role, std::string_view method, const PackParams& pack) {
-  return decode(request(method, pack).view(), role, ledger_of_tests());
+  core::PayloadMemory payloads;
+  return decode(request(method, pack).view(), role, ledger_of_tests(), payloads);
 }
 Decoded decode_of(std::string_view method, const PackParams& pack) {
   return decode_as(Role::admin, method, pack);

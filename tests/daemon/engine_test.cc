@@ -125,6 +125,26 @@ TEST_F(EngineTest, ALonelyStepIsWrittenHereAndAnsweredInItsTurn) {
   EXPECT_FALSE(early) << "an answer before the store has returned";
 }
 
+// One that waits for its time is held by the disk alone.
+TEST_F(EngineTest, ThePayloadsOfDurableEventsLeaveTheirMemoryToTheNext) {
+  core::Submission submission;
+  submission.ticket = last_ticket_ = last_ticket_.next();
+  submission.function = "f";
+  submission.delay = std::chrono::seconds{60};
+  submission.payload = std::string(1000, 'p');
+  const char* const bytes = submission.payload.data();
+  engine_.submit(std::move(submission), engine_.moment());
+  EXPECT_EQ(engine_.payloads().kept(), 0u);
+  EXPECT_TRUE(run([&] { return answered(last_ticket_); }));
+  ASSERT_EQ(engine_.payloads().kept(), 1u);
+  EXPECT_EQ(engine_.payloads().take().data(), bytes);
+}
+
+TEST_F(EngineTest, ThePayloadOfAnEventThatIsHeldStaysWhatItIs) {
+  EXPECT_TRUE(run([&, ticket = submit()] { return answered(ticket); }));
+  EXPECT_EQ(engine_.payloads().kept(), 0u);
+}
+
 TEST_F(EngineTest, AFewStepsOfATurnAreOneCommit) {
   uint64_t commits = 0;
   int turns = 0;

@@ -309,8 +309,9 @@ const T* call_in(const std::variant<Call, wire::CallError>& decoded) {
 
 void check_request(const wire::Request& request) {
   const Operation* operation = find_operation(request.method);
-  const auto decoded = decode(request, Role::admin, ledger());
-  const auto of_group = decode(request, Role::group, ledger());
+  core::PayloadMemory payloads;
+  const auto decoded = decode(request, Role::admin, ledger(), payloads);
+  const auto of_group = decode(request, Role::group, ledger(), payloads);
   if (const auto* error = std::get_if<wire::CallError>(&decoded)) {
     check_error(*error);
     check_reply(request.msgid, *error);
