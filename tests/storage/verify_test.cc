@@ -20,6 +20,9 @@ constexpr Seq kHead{40};
 
 EventId event(uint64_t seq) { return {kResize, Lane{0}, Seq{seq}}; }
 KeyHash hash(const std::string& key) { return hash_of_key(kResize, key); }
+std::string key_row(const std::string& key) {
+  return std::string{idempotency_row_key(hash(key))};
+}
 
 // A small box on which nothing is missing, made as commits make it, and the means to
 // take a piece away.
@@ -122,7 +125,7 @@ class Box {
   }
   void put_key(const std::string& key, uint64_t seq, bool answered) {
     const IdempotencyRecord record = key_record(key, seq, answered);
-    put(Family::idempotency, std::string{idempotency_row_key(hash(key))}, encode(record));
+    put(Family::idempotency, key_row(key), encode(record));
     state.idempotency_bytes += charged_bytes(record);
   }
   static HistoryRecord history_record(uint64_t seq, EndState end) {
@@ -426,16 +429,16 @@ INSTANTIATE_TEST_SUITE_P(
                    [](Box& box) {
                      IdempotencyRecord record = Box::key_record("gone", 29, false);
                      record.type = InvocationType::synchronous;
-                     box.put(Family::idempotency, std::string{idempotency_row_key(hash("gone"))},
+                     box.put(Family::idempotency, key_row("gone"),
                              encode(record));
                    }},
         BrokenCase{"living_event_whose_key_is_forgotten", "its idempotency key is forgotten",
                    [](Box& box) {
-                     box.remove(Family::idempotency, std::string{idempotency_row_key(hash("retried"))});
+                     box.remove(Family::idempotency, key_row("retried"));
                    }},
         BrokenCase{"running_call_whose_key_is_forgotten", "its idempotency key is forgotten",
                    [](Box& box) {
-                     box.remove(Family::idempotency, std::string{idempotency_row_key(hash("call"))});
+                     box.remove(Family::idempotency, key_row("call"));
                    }},
         BrokenCase{"living_event_whose_key_has_an_answer", "its idempotency key has an answer",
                    [](Box& box) { box.put_key("fresh", Box::kFreshWithKey, true); }},
@@ -443,7 +446,7 @@ INSTANTIATE_TEST_SUITE_P(
                    [](Box& box) { box.put_key("fresh", Box::kEnded, true); }},
         BrokenCase{"key_in_the_wrong_place", "stands where nobody looks for it",
                    [](Box& box) {
-                     box.put(Family::idempotency, std::string{idempotency_row_key(hash("here"))},
+                     box.put(Family::idempotency, key_row("here"),
                              encode(Box::key_record("there", Box::kEnded, true)));
                    }},
         BrokenCase{"bytes_of_keys_miscounted", "bytes of idempotency keys",
