@@ -1,7 +1,10 @@
 // EffectGate: holds every effect until the step it belongs to, and so every step
 // before it, is durable. Memory may lead the disk; the outside world may not.
+//
+// Lists are swapped, not made: who gives one in gets the memory of an earlier one for it.
 #pragma once
 
+#include <cstddef>
 #include <deque>
 #include <utility>
 #include <vector>
@@ -14,10 +17,16 @@ namespace holdfast::daemon {
 
 class EffectGate {
  public:
-  void hold(core::StepSeq seq, std::vector<core::Effect> effects) {
+  // Leaves an empty list.
+  void hold(core::StepSeq seq, std::vector<core::Effect>&& effects) {
     if (effects.empty()) return;
     CHECK(held_.empty() || held_.back().seq < seq);
-    held_.push_back({seq, std::move(effects)});
+    std::vector<core::Effect> empty;
+    if (!spare_.empty()) {
+      empty = std::move(spare_.back());
+      spare_.pop_back();
+    }
+    held_.push_back({seq, std::exchange(effects, std::move(empty))});
   }
 
   // perform(Effect&&) for each effect of the steps up to the watermark, in their order.
@@ -30,6 +39,7 @@ class EffectGate {
       Held ready = std::move(held_.front());
       held_.pop_front();
       for (core::Effect& effect : ready.effects) perform(std::move(effect));
+      keep(std::move(ready.effects));
     }
   }
 
@@ -40,6 +50,15 @@ class EffectGate {
     core::StepSeq seq;
     std::vector<core::Effect> effects;
   };
+
+  static constexpr size_t kListsKept = 256;
+  static constexpr size_t kEffectsKept = 8;  // room in each of them
+
+  void keep(std::vector<core::Effect> list) {
+    if (spare_.size() >= kListsKept || list.capacity() > kEffectsKept) return;
+    list.clear();
+    spare_.push_back(std::move(list));
+  }
 
   // What a gate must never do.
   template <class Kind, class Perform>
@@ -56,6 +75,7 @@ class EffectGate {
   }
 
   std::deque<Held> held_;
+  std::vector<std::vector<core::Effect>> spare_;
 };
 
 }  // namespace holdfast::daemon

@@ -50,6 +50,7 @@ void Engine::absorb(core::Step step) {
   gathering_.append(std::move(step.batch));
   gate_.hold(step.seq, std::move(step.effects));
   for (const storage::KeyHash& hash : step.lookups) look_up(hash);
+  core_.take_back(std::move(step));
   // A long turn must not let the disk rest.
   if (gathering_.mutations.size() >= kMutationsPerTurn) hand_over();
 }

@@ -19,14 +19,30 @@
 
 namespace holdfast::core {
 
+namespace {
+
+// Mutations and effects: hardly a step has more.
+constexpr size_t kStepRoomKept = 64;
+
+}  // namespace
+
 Step Lifecycle::begin() {
-  Step step;
+  Step step = std::exchange(blank_, {});
   step.seq = next_step_;
   const uint64_t floor = hand_out_floor(settings_.limits);
   queues_.set_hand_out_room(space_.left() < floor ? 0 : space_.left() - floor);
   next_step_ = next_step_.next();
   torn_batch_.begin(step);
   return step;
+}
+
+void Lifecycle::take_back(Step step) {
+  step.batch.mutations.clear();
+  step.effects.clear();
+  step.lookups.clear();
+  if (step.batch.mutations.capacity() > kStepRoomKept) return;
+  if (step.effects.capacity() > kStepRoomKept) return;
+  blank_ = std::move(step);
 }
 
 Step Lifecycle::finish(Step step, const Moment& moment) {

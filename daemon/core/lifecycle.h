@@ -187,6 +187,8 @@ class Lifecycle {
   storage::Batch seal(const storage::ClockStamp& clock, Seal seal = Seal::next);
   bool wants_commit() const { return ledger_.wants_commit(); }
   void committed(StepSeq watermark);
+  // The memory of a step that has been dealt with. It need not come back, but steps are many.
+  void take_back(Step step);
 
   // --- questions
   bool draining() const { return draining_; }
@@ -446,6 +448,7 @@ class Lifecycle {
   [[no_unique_address]] TornBatch torn_batch_;
   bool draining_ = false;
   StepSeq next_step_{1};
+  Step blank_;  // memory for the next one
   StepSeq durable_{0};
   RecoveryCounts recovery_;
 };

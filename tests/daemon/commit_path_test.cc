@@ -56,6 +56,21 @@ TEST(EffectGate, HoldsWhatIsProducedWhileItOpens) {
   EXPECT_FALSE(gate.empty());
 }
 
+TEST(EffectGate, LeavesAnEmptyListInTheMemoryOfAnEarlierOne) {
+  EffectGate gate;
+  std::vector<core::Effect> first;
+  first.push_back(reply(1));
+  const core::Effect* const memory = first.data();
+  gate.hold(StepSeq{1}, std::move(first));
+  open(gate, 1);
+  std::vector<core::Effect> second;
+  second.push_back(reply(2));
+  gate.hold(StepSeq{2}, std::move(second));
+  EXPECT_TRUE(second.empty());
+  EXPECT_EQ(second.data(), memory);
+  EXPECT_EQ(open(gate, 2), (std::vector<uint64_t>{2}));
+}
+
 // Lets a test decide when a commit returns, and how.
 class SlowStore final : public TestStore {
  public:

@@ -249,6 +249,7 @@ void World::take(core::Step step) {
   gathering_.append(std::move(step.batch));
   gathered_to_ = step.seq;
   gate_.hold(step.seq, std::move(step.effects));
+  core().take_back(std::move(step));
   ++steps_;
   // As the engine does at the end of a turn, whether or not the commit can begin yet.
   if (steps_ % kStepsPerSeal == 0) seal();
