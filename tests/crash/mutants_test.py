@@ -27,8 +27,18 @@ LAYERS = {
                    "--cuts", "300"],
     "damage matrix": [os.path.join(PROGRAMS, "crash_test"),
                       "--gtest_filter=DamageMatrix.a_changed_byte_is_harmless_or_named"],
+    # Of some seeds none of the handlers that are left alone meets the next attempt.
     "kills": [sys.executable, os.path.join(ROOT, "tests", "crash", "kill_test.py"),
-              "--cycles", "30"],
+              "--cycles", "30", "--seed", "11"],
+}
+# The seed at which a rare one was caught last: from there on the simulation looks for it
+# again. When seeds come to mean something else it only takes longer.
+LAST_CAUGHT = {
+    "cancelled_event_retried": 44,
+    "expiry_by_wall_clock": 108,
+    "interruptions_not_counted": 71,
+    "late_outcome_not_fenced": 62,
+    "worker_not_fenced": 26,
 }
 # Long enough to run into what is always wrong. The damage matrix and the kills run whole
 # elsewhere.
@@ -103,7 +113,8 @@ class Mutants(unittest.TestCase):
 
     def is_caught(self, mutant):
         layer, words = CAUGHT_BY[mutant]
-        status, seconds, output = run(LAYERS[layer], mutant)
+        from_seed = ["--from", str(LAST_CAUGHT[mutant])] if mutant in LAST_CAUGHT else []
+        status, seconds, output = run(LAYERS[layer] + from_seed, mutant)
         self.assertNotEqual(status, 0, f"mutant {mutant}: SURVIVED {layer}\n{output[-2000:]}")
         self.assertRegex(output, words, f"mutant {mutant}: {layer} failed for another reason")
         print(f"mutant {mutant}: caught by {layer} ({seconds:.0f} s)", flush=True)
