@@ -26,6 +26,8 @@ TEST(PayloadMemory, KeepsNoMoreThanItMay) {
   PayloadMemory memory;
   memory.give_back(std::string(kPayloadBytesKept + 1, 'p'));
   EXPECT_EQ(memory.kept(), 0u) << "a large one";
+  memory.give_back(std::string(kPayloadBytesKept, 'p'));
+  EXPECT_EQ(memory.kept(), 1u) << "the largest";
   for (size_t n = 0; n < kPayloadsKept + 10; ++n) memory.give_back(std::string(100, 'p'));
   EXPECT_EQ(memory.kept(), kPayloadsKept);
 }

@@ -71,6 +71,21 @@ TEST(EffectGate, LeavesAnEmptyListInTheMemoryOfAnEarlierOne) {
   EXPECT_EQ(open(gate, 2), (std::vector<uint64_t>{2}));
 }
 
+TEST(EffectGate, KeepsNoMemoryOfALongList) {
+  for (const size_t room : {8u, 9u}) {
+    EffectGate gate;
+    std::vector<core::Effect> effects;
+    effects.reserve(room);
+    effects.push_back(reply(1));
+    gate.hold(StepSeq{1}, std::move(effects));
+    open(gate, 1);
+    std::vector<core::Effect> next;
+    next.push_back(reply(2));
+    gate.hold(StepSeq{2}, std::move(next));
+    EXPECT_EQ(next.capacity(), room == 8 ? room : 0);
+  }
+}
+
 // Lets a test decide when a commit returns, and how.
 class SlowStore final : public TestStore {
  public:

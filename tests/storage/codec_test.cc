@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <initializer_list>
 
 #include "storage/base/random.h"
 #include "storage/codec_tokens.h"
@@ -367,6 +368,26 @@ TEST(CodecLimits, InstantsAreReadToTheirLimitsOnBothSides) {
   EXPECT_FALSE(born("\xD3\xEF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"));
   EXPECT_TRUE(born({"\xCF\x10\0\0\0\0\0\0\0", 9}));
   EXPECT_FALSE(born({"\xCF\x10\0\0\0\0\0\0\1", 9}));
+}
+
+// The hash in a row, of 16 bytes, made so long.
+std::string with_hash_of(const std::string& row, uint8_t bytes) {
+  const size_t at = row.find("\xC4\x10");
+  EXPECT_NE(at, std::string::npos);
+  return row.substr(0, at) + "\xC4" + static_cast<char>(bytes) + std::string(bytes, 'h') +
+         row.substr(at + 2 + 16);
+}
+
+TEST(CodecLimits, AHashHas16BytesOrIsMissingWhereItMayBe) {
+  const std::string key = encode(full_sample<IdempotencyRecord>());
+  const std::string running = encode(full_sample<RunningRecord>());
+  EXPECT_TRUE(decode_idempotency(with_hash_of(key, 16)));
+  EXPECT_TRUE(decode_running(with_hash_of(running, 16))->payload_hash.has_value());
+  EXPECT_FALSE(decode_running(with_hash_of(running, 0))->payload_hash.has_value());
+  for (const uint8_t wrong : std::initializer_list<uint8_t>{0, 1, 15, 17}) {
+    EXPECT_FALSE(decode_idempotency(with_hash_of(key, wrong))) << int{wrong};
+    EXPECT_EQ(static_cast<bool>(decode_running(with_hash_of(running, wrong))), wrong == 0);
+  }
 }
 
 TEST(CodecLimits, WordsThatDoNotExistAreRefused) {

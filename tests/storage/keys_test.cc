@@ -204,6 +204,9 @@ TEST(Hashes, TellFunctionsAndKeysApart) {
   EXPECT_NE(hash_of_key(FunctionId{1}, "a"), hash_of_key(FunctionId{1}, "b"));
   EXPECT_EQ(hash_of_key(FunctionId{1}, "a"), hash_of_key(FunctionId{1}, "a"));
   EXPECT_NE(hash_of_payload("a"), hash_of_payload("b"));
+  const std::string largest(kEventPayloadBytesMax, 'x');
+  EXPECT_EQ(view_of(hash_of_payload(largest)).size(), 16u);
+  EXPECT_NE(hash_of_payload(largest), hash_of_payload(largest.substr(1)));
 }
 
 TEST(PrefixEnd, IsTheFirstKeyBehindAllThatBeginSo) {
