@@ -74,13 +74,12 @@ Step Lifecycle::dead_letters_loaded(FunctionId id, storage::DeadLetterPage page,
       discard(step, row);
       ledger_.change(id).dead_letters_dropped += 1;
     } else if (row.record.idempotency_key.empty()) {
-      redrive(step, row, nullptr, moment);
+      redrive(step, row, KeyUse{}, moment);
     } else {
       const storage::KeyHash hash = storage::hash_of_key(id, row.record.idempotency_key);
       const storage::IdempotencyRecord* known = keys_.find(hash);
       if (known != nullptr && !keys_.looking_up(hash)) {
-        const storage::IdempotencyRecord record = *known;
-        redrive(step, row, &record, moment);
+        redrive(step, row, KeyUse{hash, known}, moment);
       } else {
         work.keys_awaited += 1;
         if (keys_.wait(hash, RedriveRow{std::move(row)})) step.lookups.push_back(hash);
@@ -91,19 +90,18 @@ Step Lifecycle::dead_letters_loaded(FunctionId id, storage::DeadLetterPage page,
   return finish(std::move(step), moment);
 }
 
-void Lifecycle::key_known_for_redrive(Step& step, const RedriveRow& waiter,
-                                      const storage::IdempotencyRecord* known,
+void Lifecycle::key_known_for_redrive(Step& step, const RedriveRow& waiter, const KeyUse& key,
                                       const Moment& moment) {
   const FunctionId id = waiter.row.key.function;
-  redrive(step, waiter.row, known, moment);
+  redrive(step, waiter.row, key, moment);
   DeadLetterWork& work = dead_letter_work_.at(id).front();
   CHECK(work.keys_awaited > 0);
   work.keys_awaited -= 1;
   if (work.keys_awaited == 0) work_done(step, id);
 }
 
-void Lifecycle::redrive(Step& step, const storage::LoadedDeadLetter& row,
-                        const storage::IdempotencyRecord* known, const Moment& moment) {
+void Lifecycle::redrive(Step& step, const storage::LoadedDeadLetter& row, const KeyUse& key,
+                        const Moment& moment) {
   const FunctionId id = row.key.function;
   DeadLetterWork& work = dead_letter_work_.at(id).front();
   const storage::DeadLetterRecord& dead = row.record;
@@ -119,8 +117,8 @@ void Lifecycle::redrive(Step& step, const storage::LoadedDeadLetter& row,
   spent.interruptions = 0;
   spent.age_from = moment.lit;
   if (!dead.idempotency_key.empty()) {
-    const bool another = known != nullptr && known->event != event &&
-                         !(known->answer && known->expires_at <= moment.lit);
+    const bool another = key.known != nullptr && key.known->event != event &&
+                         !(key.known->answer && key.known->expires_at <= moment.lit);
     spent.owns_key = !another;
     if (!another) {
       storage::IdempotencyRecord record;
@@ -129,13 +127,12 @@ void Lifecycle::redrive(Step& step, const storage::LoadedDeadLetter& row,
       record.event = event;
       CHECK(dead.payload_hash.has_value());
       record.payload_hash = *dead.payload_hash;
-      put_key(step, std::move(record),
-              known != nullptr ? std::optional{*known} : std::nullopt);
+      put_key(step, key, std::move(record));
     }
   }
   if (!broken(Mutant::redrive_copies)) step.batch.push(storage::EraseDeadLetter{row.key});
-  const storage::WaitingKey key{event, moment.now, row.key.generation.next()};
-  step.batch.push(storage::PutWaiting{key, storage::WaitingRecord{key.due_at, spent}});
+  const storage::WaitingKey waiting{event, moment.now, row.key.generation.next()};
+  step.batch.push(storage::PutWaiting{waiting, storage::WaitingRecord{waiting.due_at, spent}});
 
   storage::FunctionRecord& counts = ledger_.change(id);
   CHECK(counts.dead_letters > 0 && counts.dead_letters_bytes >= dead.charged_bytes);
@@ -146,7 +143,7 @@ void Lifecycle::redrive(Step& step, const storage::LoadedDeadLetter& row,
   ledger_.change().reserved_bytes += dead.reserved_bytes;
   Function& function = backlog_.at(id);
   growth_ += function.growth;
-  backlog_.add_due(function, DueKey{key.due_at, event.seq, key.generation}, spent.age_from);
+  backlog_.add_due(function, DueKey{waiting.due_at, event.seq, waiting.generation}, spent.age_from);
   touch(function);
   work.count += 1;
 }

@@ -239,7 +239,8 @@ void Lifecycle::store_answer(Step& step, const Life& life, const storage::Stored
   if (ledger_.state().idempotency_bytes + storage::charged_bytes(record) > full) {
     record.answer->result.reset();  // its size remains
   }
-  put_key(step, std::move(record), living);
+  const KeyUse key{storage::hash_of_key(record.function, record.key), &living};
+  put_key(step, key, std::move(record));
 }
 
 void Lifecycle::answer_waiting(Step& step, Life& life, const storage::StoredAnswer& answer) {

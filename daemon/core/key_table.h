@@ -50,6 +50,11 @@ class KeyTable {
 
   bool looking_up(const storage::KeyHash& hash) const { return lookups_.contains(hash); }
 
+  // True if what the disk says of the key does not count, or is on its way already.
+  bool overrules_disk(const storage::KeyHash& hash) const {
+    return changes_.contains(hash) || lookups_.contains(hash);
+  }
+
   // True if this is the first who waits for the key: the lookup must be sent.
   bool wait(const storage::KeyHash& hash, Waiter waiter) {
     auto& waiters = lookups_[hash];
@@ -96,7 +101,7 @@ class KeyTable {
     swept_over_.clear();
   }
   bool changed_during_sweep(const storage::KeyHash& hash) const {
-    return swept_over_.contains(hash) || changes_.contains(hash) || lookups_.contains(hash);
+    return swept_over_.contains(hash) || overrules_disk(hash);
   }
 
   size_t changes() const { return changes_.size(); }

@@ -121,7 +121,7 @@ class Lifecycle {
 
   // --- clients
   // The key that it would look up on the disk, if it would. Whoever finds it in memory
-  // gives it along, and spares the lookup.
+  // gives it along to submitted(), with no other step between, and spares the lookup.
   std::optional<storage::KeyHash> key_to_look_up(const Submission& submission) const;
   Step submitted(Submission submission, const Moment& moment,
                  const std::optional<KeyOnDisk>& on_disk = std::nullopt);
@@ -317,17 +317,20 @@ class Lifecycle {
   uint64_t living(const Function& function) const;
 
   // submit.cc
-  void decide(Step& step, Submission submission, const storage::IdempotencyRecord* known,
-              const std::optional<storage::IdempotencyRecord>& replaced, const Moment& moment);
+  // A key that a submission or a redrive comes with; nothing where it has none.
+  struct KeyUse {
+    storage::KeyHash hash{};
+    const storage::IdempotencyRecord* known = nullptr;  // the row it has; a new one replaces it
+  };
+  void decide(Step& step, Submission submission, const KeyUse& key, const Moment& moment);
   void answer_duplicate(Step& step, const Submission& submission,
                         const storage::IdempotencyRecord& known);
-  void accept(Step& step, Function& function, Submission submission,
-              const std::optional<storage::IdempotencyRecord>& replaced, const Moment& moment);
-  void call(Step& step, Function& function, Submission submission,
-            const std::optional<storage::IdempotencyRecord>& replaced, const Moment& moment);
+  void accept(Step& step, Function& function, Submission submission, const KeyUse& key,
+              const Moment& moment);
+  void call(Step& step, Function& function, Submission submission, const KeyUse& key,
+            const Moment& moment);
   std::optional<Refused> refuse_submission(const Function& function, const Submission& submission);
-  void put_key(Step& step, storage::IdempotencyRecord record,
-               const std::optional<storage::IdempotencyRecord>& replaced);
+  void put_key(Step& step, const KeyUse& key, storage::IdempotencyRecord record);
   EventPtr make_event(const Function& function, Submission& submission, const Moment& moment);
 
   // attempts.cc
@@ -380,11 +383,11 @@ class Lifecycle {
   // dead_letters.cc
   void begin_work(Step& step, FunctionId function);
   void work_done(Step& step, FunctionId function);
-  void redrive(Step& step, const storage::LoadedDeadLetter& row,
-               const storage::IdempotencyRecord* known, const Moment& moment);
+  void redrive(Step& step, const storage::LoadedDeadLetter& row, const KeyUse& key,
+               const Moment& moment);
   void discard(Step& step, const storage::LoadedDeadLetter& row);
-  void key_known_for_redrive(Step& step, const RedriveRow& waiter,
-                             const storage::IdempotencyRecord* known, const Moment& moment);
+  void key_known_for_redrive(Step& step, const RedriveRow& waiter, const KeyUse& key,
+                             const Moment& moment);
 
   // upkeep.cc
   void settle(Step& step, const storage::RunningKey& key, const storage::RunningRecord& record,

@@ -29,9 +29,7 @@ std::optional<storage::KeyHash> Lifecycle::key_to_look_up(const Submission& subm
   const Function* function = backlog_.find(submission.function);
   if (function == nullptr) return std::nullopt;
   const storage::KeyHash hash = storage::hash_of_key(function->id, submission.idempotency_key);
-  const bool in_memory =
-      keys_.looking_up(hash) || keys_.find(hash) != nullptr || keys_.is_erased(hash);
-  return in_memory ? std::nullopt : std::optional{hash};
+  return keys_.overrules_disk(hash) ? std::nullopt : std::optional{hash};
 }
 
 Step Lifecycle::submitted(Submission submission, const Moment& moment,
@@ -55,21 +53,17 @@ Step Lifecycle::submitted(Submission submission, const Moment& moment,
                                    ", more than the " + bytes_text(payload_bytes_max) +
                                    " allowed");
   } else if (submission.idempotency_key.empty() || submission.dry_run) {
-    decide(step, std::move(submission), nullptr, std::nullopt, moment);
+    decide(step, std::move(submission), KeyUse{}, moment);
+  } else if (on_disk) {
+    decide(step, std::move(submission),
+           KeyUse{on_disk->hash, on_disk->record ? &*on_disk->record : nullptr}, moment);
   } else {
     const storage::KeyHash hash =
         storage::hash_of_key(function->id, submission.idempotency_key);
     if (keys_.looking_up(hash)) {
       keys_.wait(hash, std::move(submission));
-    } else if (const IdempotencyRecord* known = keys_.find(hash)) {
-      const IdempotencyRecord record = *known;
-      decide(step, std::move(submission), &record, std::nullopt, moment);
-    } else if (keys_.is_erased(hash)) {
-      decide(step, std::move(submission), nullptr, std::nullopt, moment);
-    } else if (on_disk) {
-      CHECK(on_disk->hash == hash);
-      decide(step, std::move(submission), on_disk->record ? &*on_disk->record : nullptr,
-             on_disk->record, moment);
+    } else if (keys_.overrules_disk(hash)) {
+      decide(step, std::move(submission), KeyUse{hash, keys_.find(hash)}, moment);
     } else {
       keys_.wait(hash, std::move(submission));
       step.lookups.push_back(hash);
@@ -83,10 +77,10 @@ Step Lifecycle::key_looked_up(const storage::KeyHash& hash, std::optional<Idempo
   Step step = begin();
   for (KeyWaiter& waiter : keys_.take_waiters(hash)) {
     // Whoever came before in this loop, or an ending meanwhile, overrules the disk.
-    std::optional<IdempotencyRecord> newest = record;
-    const IdempotencyRecord* known = keys_.find(hash);
-    if (known != nullptr && !broken(Mutant::lookup_answered_stale)) newest = *known;
-    if (keys_.is_erased(hash)) newest.reset();
+    const IdempotencyRecord* newest = record ? &*record : nullptr;
+    const IdempotencyRecord* changed = keys_.find(hash);
+    if (changed != nullptr && !broken(Mutant::lookup_answered_stale)) newest = changed;
+    if (keys_.is_erased(hash)) newest = nullptr;
     if (auto* submission = std::get_if<Submission>(&waiter)) {
       if (draining_) {
         step.effects.push_back(
@@ -94,24 +88,22 @@ Step Lifecycle::key_looked_up(const storage::KeyHash& hash, std::optional<Idempo
                   Refused{Refusal::unavailable, "the daemon is stopping; nothing was kept"}});
         continue;
       }
-      decide(step, std::move(*submission), newest ? &*newest : nullptr, newest, moment);
+      decide(step, std::move(*submission), KeyUse{hash, newest}, moment);
     } else {
-      key_known_for_redrive(step, std::get<RedriveRow>(waiter), newest ? &*newest : nullptr,
-                            moment);
+      key_known_for_redrive(step, std::get<RedriveRow>(waiter), KeyUse{hash, newest}, moment);
     }
   }
   keys_.lookup_finished(hash, durable_);
   return finish(std::move(step), moment);
 }
 
-// `known` is what the key names already; `replaced` the row that a new one overwrites.
-void Lifecycle::decide(Step& step, Submission submission, const IdempotencyRecord* known,
-                       const std::optional<IdempotencyRecord>& replaced, const Moment& moment) {
+void Lifecycle::decide(Step& step, Submission submission, const KeyUse& key,
+                       const Moment& moment) {
   const LitPoint now = broken(Mutant::expiry_by_wall_clock)
                            ? from_ms<LitPoint>(to_ms(moment.wall))
                            : moment.lit;
-  if (known != nullptr && !has_expired(*known, now)) {
-    answer_duplicate(step, submission, *known);
+  if (key.known != nullptr && !has_expired(*key.known, now)) {
+    answer_duplicate(step, submission, *key.known);
     return;
   }
   Function* function = backlog_.find(submission.function);
@@ -131,12 +123,10 @@ void Lifecycle::decide(Step& step, Submission submission, const IdempotencyRecor
     step.effects.push_back(Reply{submission.ticket, DryRunPassed{}});
     return;
   }
-  std::optional<IdempotencyRecord> overwritten = replaced;
-  if (known != nullptr) overwritten = *known;
   if (submission.type == InvocationType::event) {
-    accept(step, *function, std::move(submission), overwritten, moment);
+    accept(step, *function, std::move(submission), key, moment);
   } else {
-    call(step, *function, std::move(submission), overwritten, moment);
+    call(step, *function, std::move(submission), key, moment);
   }
 }
 
@@ -228,8 +218,8 @@ EventPtr Lifecycle::make_event(const Function& function, Submission& submission,
   return event;
 }
 
-void Lifecycle::accept(Step& step, Function& function, Submission submission,
-                       const std::optional<IdempotencyRecord>& replaced, const Moment& moment) {
+void Lifecycle::accept(Step& step, Function& function, Submission submission, const KeyUse& key,
+                       const Moment& moment) {
   const EventPtr event = make_event(function, submission, moment);
   step.batch.push(storage::PutEvent{event});
   if (!event->idempotency_key.empty()) {
@@ -239,7 +229,7 @@ void Lifecycle::accept(Step& step, Function& function, Submission submission,
     record.event = event->id;
     record.type = InvocationType::event;
     record.payload_hash = storage::hash_of_payload(event->payload);
-    put_key(step, std::move(record), replaced);
+    put_key(step, key, std::move(record));
   }
   storage::FunctionRecord& counts = ledger_.change(function.id);
   storage::StateRecord& state = ledger_.change();
@@ -250,11 +240,11 @@ void Lifecycle::accept(Step& step, Function& function, Submission submission,
   if (event->delayed) {
     storage::Spent spent;
     spent.age_from = event->age_from;
-    const storage::WaitingKey key{event->id, moment.now + submission.delay,
+    const storage::WaitingKey row{event->id, moment.now + submission.delay,
                                   storage::Generation{1}};
-    step.batch.push(storage::PutWaiting{key, storage::WaitingRecord{key.due_at, spent}});
+    step.batch.push(storage::PutWaiting{row, storage::WaitingRecord{row.due_at, spent}});
     counts.waiting += 1;
-    backlog_.add_due(function, DueKey{key.due_at, event->id.seq, key.generation}, spent.age_from);
+    backlog_.add_due(function, DueKey{row.due_at, event->id.seq, row.generation}, spent.age_from);
   } else {
     counts.fresh += 1;
     backlog_.add_fresh(function, event);
@@ -263,8 +253,8 @@ void Lifecycle::accept(Step& step, Function& function, Submission submission,
   step.effects.push_back(Reply{submission.ticket, Accepted{event->id, false, std::nullopt}});
 }
 
-void Lifecycle::call(Step& step, Function& function, Submission submission,
-                     const std::optional<IdempotencyRecord>& replaced, const Moment& moment) {
+void Lifecycle::call(Step& step, Function& function, Submission submission, const KeyUse& key,
+                     const Moment& moment) {
   Running running;
   running.type = InvocationType::synchronous;
   running.callers.push_back(submission.ticket);
@@ -279,25 +269,23 @@ void Lifecycle::call(Step& step, Function& function, Submission submission,
     record.event = running.event;
     record.type = InvocationType::synchronous;
     record.payload_hash = *running.payload_hash;
-    put_key(step, std::move(record), replaced);
+    put_key(step, key, std::move(record));
     running.recorded = true;
   }
   start(step, function, std::move(running), moment);
 }
 
-void Lifecycle::put_key(Step& step, IdempotencyRecord record,
-                        const std::optional<IdempotencyRecord>& replaced) {
-  const storage::KeyHash hash = storage::hash_of_key(record.function, record.key);
+void Lifecycle::put_key(Step& step, const KeyUse& key, IdempotencyRecord record) {
   uint64_t& bytes = ledger_.change().idempotency_bytes;
-  if (replaced) {
-    const uint64_t before = storage::charged_bytes(*replaced);
+  if (key.known != nullptr) {
+    const uint64_t before = storage::charged_bytes(*key.known);
     CHECK(bytes >= before);
     bytes -= before;
   }
   bytes += storage::charged_bytes(record);
   auto shared = std::make_shared<const IdempotencyRecord>(std::move(record));
-  step.batch.push(storage::PutIdempotency{hash, shared});
-  keys_.changed(hash, std::move(shared), step.seq);
+  step.batch.push(storage::PutIdempotency{key.hash, shared});
+  keys_.changed(key.hash, std::move(shared), step.seq);
 }
 
 }  // namespace holdfast::core
