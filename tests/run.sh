@@ -7,7 +7,7 @@
 #                          of the simulation without them; then the threaded tests again
 #                          under the thread sanitizer
 #   tests/run.sh --fast    the first of these builds only
-#   tests/run.sh --soak    the random tests (sim, crash, crash_kill_test, fuzz) go on for
+#   tests/run.sh --soak    the random tests (sim, crash_cuts, crash_kill_test, fuzz) go on for
 #                          HOLDFAST_SOAK_SECONDS each (3,600); then the fuzz targets once
 #                          more, under clang's libFuzzer
 #
@@ -18,7 +18,7 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 
 # What has threads of ours: meson's test names. Not `rocks`: Debian's RocksDB is not
-# instrumented, and what the sanitizer says of its locks is wrong; nor `crash`, likewise.
+# instrumented, and what the sanitizer says of its locks is wrong; nor `crash_test`, likewise.
 thread_tests='daemon entry_list key_filter'
 
 fast=no

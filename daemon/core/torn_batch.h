@@ -13,7 +13,9 @@ namespace holdfast::core {
 
 class TornBatch {
  public:
-  void begin(Step& step) { step.batch = std::exchange(rest_, {}); }
+  void begin(Step& step) {
+    if (!rest_.empty()) step.batch = std::exchange(rest_, {});
+  }
 
   void finish(Step& step) {
     bool ends = false;

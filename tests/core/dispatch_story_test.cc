@@ -20,6 +20,34 @@ std::vector<std::string> run_all(World& world, size_t at_most = 100'000) {
   return order;
 }
 
+// A submission that is refused: its step has one effect.
+core::Step refused_step(World& world) {
+  core::Submission nobodys = event_of("cat");
+  nobodys.function = "nobody";
+  return world.core().submitted(std::move(nobodys), world.moment());
+}
+
+TEST(Steps, UseTheRoomOfOneThatCameBackUnlessItIsLarge) {
+  for (const size_t room : {64u, 65u}) {
+    World world{one_function()};
+    world.settle();
+    core::Step step;
+    step.effects.reserve(room);
+    step.batch.mutations.reserve(64);
+    const void* const effects = step.effects.data();
+    world.core().take_back(std::move(step));
+    const core::Step next = refused_step(world);
+    EXPECT_EQ(next.effects.size(), 1u);
+    EXPECT_EQ(next.effects.data() == effects, room == 64);
+
+    core::Step wide;
+    wide.effects.reserve(64);
+    wide.batch.mutations.reserve(room);
+    world.core().take_back(std::move(wide));
+    EXPECT_EQ(refused_step(world).batch.mutations.capacity(), room == 64 ? 64u : 0u);
+  }
+}
+
 TEST(Dispatch, FreshEventsOfAFunctionStartInTheirOrder) {
   World world{one_function(single())};
   std::vector<std::string> sent;
