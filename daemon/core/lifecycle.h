@@ -317,10 +317,11 @@ class Lifecycle {
   uint64_t living(const Function& function) const;
 
   // submit.cc
-  // A key that a submission or a redrive comes with; nothing where it has none.
+  // A key that a submission or a redrive comes with; nothing where it has none. `known` is
+  // the row it has, which a new one replaces: it lives until put_key(), no longer.
   struct KeyUse {
     storage::KeyHash hash{};
-    const storage::IdempotencyRecord* known = nullptr;  // the row it has; a new one replaces it
+    const storage::IdempotencyRecord* known = nullptr;
   };
   void decide(Step& step, Submission submission, const KeyUse& key, const Moment& moment);
   void answer_duplicate(Step& step, const Submission& submission,

@@ -151,6 +151,41 @@ TEST_F(DeadLetterTest, AKeyThatNamesAnotherEventByNowStaysWithIt) {
   EXPECT_SOUND(world_);
 }
 
+TEST_F(DeadLetterTest, AKeyStaysWithANewerEventThatIsNotDurableYetToo) {
+  constexpr size_t kDeadLetters = 4;
+  constexpr size_t kKey = kReadKinds - 1;
+  const EventId id = dead_event(world_, "cat", "key");
+  pass(world_, 25h);
+  core::DeadLettersRequest request;
+  request.verb = core::DeadLetterVerb::redrive;
+  request.function = *world_.core().ledger().find_function("f");
+  request.one = id;
+  const Ticket redriven = world_.dead_letters(request);
+  world_.begin_commit();
+  world_.apply_commit();
+  world_.notice_commit();
+  ASSERT_TRUE(world_.may_perform_read(kDeadLetters));
+  world_.perform_read(kDeadLetters);
+
+  const Ticket newer = world_.submit(event_of("cat", "key"));
+  ASSERT_TRUE(world_.may_perform_read(kKey));
+  world_.perform_read(kKey);
+  world_.deliver_read(kKey);
+  world_.deliver_read(kDeadLetters);
+  ASSERT_FALSE(world_.may_perform_read(kKey)) << "the redrive knows the key from memory";
+  ASSERT_EQ(world_.memory().row_count(storage::Family::idempotency), 0u);  // not durable yet
+  world_.settle();
+
+  EXPECT_EQ(moved(world_, redriven), 1u);
+  const std::optional<EventId> named = world_.accepted(newer);
+  ASSERT_TRUE(named.has_value());
+  EXPECT_NE(*named, id);
+  EXPECT_EQ(accepted(world_, event_of("cat", "key")), *named);
+  finish(world_, id, core::Succeeded{"of the old one"});
+  EXPECT_EQ(accepted(world_, event_of("cat", "key")), *named);
+  EXPECT_SOUND(world_);
+}
+
 TEST_F(DeadLetterTest, WhenTheyAreFullNewEventsAreRefusedUntilThereIsRoom) {
   config::FunctionSettings function = no_retries();
   function.dead_letters_bytes_max = 1000;
