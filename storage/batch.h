@@ -1,5 +1,5 @@
 // Batch: mutations that become durable together. Typed here; codec.h turns each
-// into the rows it touches, on the committer's thread.
+// into the rows it touches, on the thread that commits.
 //
 //    Batch batch;
 //    batch.push(EraseRunning{running});

@@ -1,8 +1,8 @@
 // What is remembered: one plain struct per kind of row. FORMAT.md has the bytes.
 //
 // To change a record: append a field to its lines in codec_layout.h, as later() (older rows
-// are shorter and get the default), or raise kFormat, keep the old reader, and add a row
-// to the upgrade test. Never reuse a position.
+// are shorter and get the default), or raise kFormat, keep the old reader, and test the
+// conversion. Never reuse a position.
 #pragma once
 
 #include <algorithm>

@@ -163,7 +163,7 @@ class Backlog {
   Claim& claim_fresh(Function& function);
   Claim& claim_due(Function& function);
   // Back into its window: it cannot start now.
-  void unclaim_fresh(Function& function);  // the first claim
+  void unclaim_fresh(Function& function);  // the last claim
   void unclaim_due(Function& function, Seq seq);
 
   void fresh_page_loaded(Function& function, storage::FreshPage page);

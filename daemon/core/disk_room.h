@@ -3,8 +3,9 @@
 //
 // Four things need room, and each stops at a floor of its own:
 //
-//   above disk_free_min     events, messages and calls are taken (admit.h)
-//   above half of it        attempts start, and events end because they are old
+//   above disk_free_min     events, messages and calls with a key are taken (admit.h)
+//   above half of it        attempts start, calls without a key among them, and
+//                           events end because they are old
 //   above a quarter of it   messages are handed out, which writes them anew
 //   below                   what runs may end, and what gives room back is done: messages
 //                           are deleted, dead letters discarded, events cancelled

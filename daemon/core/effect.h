@@ -47,7 +47,7 @@ enum class Refusal : uint8_t {
   key_conflict,  // same key, other payload
   no_space,
   receipt_invalid,
-  unavailable,   // draining
+  unavailable,   // draining, or nobody can serve a synchronous call
 };
 struct Refused {
   Refusal refusal;

@@ -1,6 +1,6 @@
 // The invocation record that destinations receive: AWS Lambda's JSON (Developer Guide,
 // "Retaining records of asynchronous invocations"), and the error object of a failed
-// function. client/PROTOCOL.md, sections 4 and 8.
+// function. client/PROTOCOL.md, sections 4 and 9.
 #pragma once
 
 #include <optional>

@@ -39,7 +39,8 @@ namespace holdfast::core {
 inline constexpr size_t kQueueWindowEntriesMax = 512;
 inline constexpr uint32_t kMessagesPerReceiveMax = 10;                // SQS
 inline constexpr uint64_t kReceivedBytesMax = 6u << 20;               // of one answer
-inline constexpr size_t kReceivesWaitingMax = 1024;                   // per queue
+// For a page of one queue, and of all queues for room.
+inline constexpr size_t kReceivesWaitingMax = 1024;
 // Bodies on their way from the disk to receivers, in all; further receivers wait.
 inline constexpr uint64_t kMovingBytesMax = 8u << 20;
 

@@ -55,7 +55,7 @@ struct Database {
   rocksdb::ColumnFamilyHandle* default_family = nullptr;
   bool read_only = false;
 
-  // The committer's. Both keep their memory from one commit to the next.
+  // Whoever commits uses them, one at a time. Both keep their memory from one commit to the next.
   rocksdb::WriteBatch batch;
   std::vector<const Write*> ordered;
   SideFile side_file;
