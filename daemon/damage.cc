@@ -28,6 +28,10 @@ std::string unnamed_of(const storage::Loss& loss) {
 }  // namespace
 
 std::string place_of_damage(const storage::OpenReport& report, const std::string& directory) {
+  if (!report.audit.readable) {
+    return directory + ", whose logs cannot be read without log_secret (put it back from a backup, "
+                       "if there is one)";
+  }
   if (!report.audit.file.empty()) {
     return directory + "/" + report.audit.file + " at byte " + std::to_string(report.audit.offset);
   }

@@ -75,19 +75,12 @@ LogReader::Record LogReader::bad_at(size_t position) {
   return Record{Kind::bad, block_offset_ + position, {}};
 }
 
-// The salt with which the record checks out, if it is one that it may have.
-std::optional<uint32_t> LogReader::salt_at(size_t position, size_t length) const {
-  if (position + kHeaderBytes + length > block_bytes_) return std::nullopt;
+bool LogReader::checks_out(size_t position, size_t length) const {
+  if (position + kHeaderBytes + length > block_bytes_) return false;
   const Header header{std::string_view{block_.data() + position, kHeaderBytes}};
   // The checksum covers the type, which stands right before the payload.
   const std::string_view covered{block_.data() + position + kHeaderBytes - 1, length + 1};
-  const uint32_t salt = header.crc ^ mask_crc(crc32c(covered));
-  const bool allowed = salt_found_ ? salt == *salt_found_ : salt == salt_ || salt == 0;
-  return allowed ? std::optional{salt} : std::nullopt;
-}
-
-bool LogReader::checks_out(size_t position, size_t length) const {
-  return salt_at(position, length).has_value();
+  return header.crc == (mask_crc(crc32c(covered)) ^ salt_);
 }
 
 Result<LogReader::Record> LogReader::next() {
@@ -102,9 +95,7 @@ Result<LogReader::Record> LogReader::next() {
   const Header header{std::string_view{block_.data() + position_, kHeaderBytes}};
   if (header.zero()) return zeros_or_bad();
   const std::optional<Kind> kind = kind_of(header.type);
-  const std::optional<uint32_t> salt = salt_at(position_, header.length);
-  if (!kind || !salt) return bad_at(position_);
-  if (offset() == 0) salt_found_ = salt;
+  if (!kind || !checks_out(position_, header.length)) return bad_at(position_);
   const Record record = record_at(position_, header.length, *kind);
   position_ += kHeaderBytes + header.length;
   return record;

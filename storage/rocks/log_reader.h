@@ -5,7 +5,7 @@
 //    block   := record* trailer             trailer: fewer than 7 bytes, skipped
 //    record  := crc:le32 length:le16 type:u8 payload
 //               crc is masked, covers type and payload, and has the salt of its log
-//               (log_salt.h); logs of earlier builds have none, which shows in the first
+//               (log_salt.h); a MANIFEST has none
 //    logical := FULL | FIRST MIDDLE* LAST   FIRST and MIDDLE end with their block
 //
 // A log that was not closed ends in preallocated zeros: they are its end, not damage,
@@ -23,7 +23,6 @@
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
 #include <string_view>
 
@@ -68,14 +67,12 @@ class LogReader {
   Result<bool> load_block();
   Result<Record> zeros_or_bad();
   Record record_at(size_t position, size_t length, Kind kind) const;
-  std::optional<uint32_t> salt_at(size_t position, size_t length) const;
   bool checks_out(size_t position, size_t length) const;
   Record bad_at(size_t position);
   Record end() const { return Record{Kind::end, bytes_read(), {}}; }
 
   ReadBlock read_;
   const uint32_t salt_;
-  std::optional<uint32_t> salt_found_;  // in the first record of the file
   std::array<char, kBlockBytes> block_{};
   size_t block_bytes_ = 0;
   uint64_t block_offset_ = 0;

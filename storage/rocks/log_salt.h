@@ -26,7 +26,7 @@
 namespace holdfast::storage {
 
 // Another one for each number below 2^32, and none that could be guessed without the secret.
-uint32_t log_salt(uint64_t number, uint32_t secret = 0);
+uint32_t log_salt(uint64_t number, uint32_t secret);
 
 // "/var/lib/holdfast/db/000012.log" -> 12; nothing for what is no log.
 std::optional<uint64_t> log_number_of(std::string_view path);

@@ -23,10 +23,12 @@ Result<uint32_t> read_log_secret(rocksdb::Env& env, const std::string& directory
     if (secret) return static_cast<uint32_t>(*secret);
   }
   const rocksdb::Status there = env.FileExists(path);
-  if (there.IsNotFound()) return uint32_t{0};
-  return Error{there.ok() ? Errc::corrupt : Errc::io,
-               path + " cannot be read: without it the write-ahead log cannot be read either; " +
-                   "put it back from a backup"};
+  if (!there.ok() && !there.IsNotFound()) {
+    return Error{Errc::io, "cannot read " + path + ": " + there.ToString()};
+  }
+  return Error{Errc::corrupt, path + (there.ok() ? " is damaged" : " is missing") +
+                                  ": without it the write-ahead log cannot be read; put it back "
+                                  "from a backup."};
 }
 
 Result<> make_log_secret(rocksdb::Env& env, const std::string& directory) {

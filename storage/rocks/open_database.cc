@@ -131,19 +131,10 @@ std::optional<std::string> missing_commits(const OpenReport& report,
          " had been acknowledged, but the log ends with " + std::to_string(*recovered) + ".";
 }
 
-// A log without its secret looks damaged, and nothing is lost once the file is back.
-std::string secret_hint(rocksdb::Env& env, const std::string& directory) {
-  const std::string path = directory + "/" + kLogSecretName;
-  if (!env.FileExists(path).IsNotFound()) return "";
-  return " " + path + " is missing, without which no log of a database that had it can be " +
-         "read: if there was one, put it back first.";
-}
-
 // Acknowledged data is missing: only a reader, or an operator who knows, may go on.
-Result<> judge_loss(const OpenOptions& options, rocksdb::Env& env, OpenReport& report,
-                    const std::string& sentence) {
+Result<> judge_loss(const OpenOptions& options, OpenReport& report, const std::string& sentence) {
   report.audit.verdict = WalVerdict::damaged;
-  report.audit.sentence = sentence + secret_hint(env, options.directory);
+  report.audit.sentence = sentence;
   report.loss_accepted = options.accept_loss;
   if (options.read_only || options.accept_loss) return ok();
   return Error{Errc::corrupt, report.audit.sentence};
@@ -171,12 +162,12 @@ Result<> audit(const OpenOptions& options, rocksdb::Env& env, OpenReport& report
   if (!audited) return audited.error();
   report.audit = std::move(*audited);
   if (report.audit.verdict == WalVerdict::damaged) {
-    return judge_loss(options, env, report, report.audit.sentence);
+    return judge_loss(options, report, report.audit.sentence);
   }
   // Without a value nothing is larger: std::optional orders so.
   const auto missing = missing_commits(
       report, std::max(report.audit.last_good_sequence, report.audit.sequence_in_tables));
-  if (missing) return judge_loss(options, env, report, report.audit.sentence + " " + *missing);
+  if (missing) return judge_loss(options, report, report.audit.sentence + " " + *missing);
   return ok();
 }
 
@@ -192,18 +183,33 @@ Result<> make_directory(rocksdb::Env& env, const std::string& path) {
   return ok();
 }
 
+// Made if there is none, and no log that it could belong to: the database is new, or the logs
+// have been cut.
+Result<> have_log_secret(rocksdb::Env& env, const std::string& directory) {
+  const Result<uint32_t> secret = read_log_secret(env, directory);
+  if (secret) return ok();
+  const Result<LiveLogs> logs = live_logs(env, directory);
+  if (!logs) return logs.error();
+  for (const std::string& name : logs->names) {
+    uint64_t bytes = 0;
+    if (!env.GetFileSize(directory + "/" + name, &bytes).ok() || bytes > 0) return secret.error();
+  }
+  return make_log_secret(env, directory);
+}
+
 Result<> audit_under_lock(const OpenOptions& options, rocksdb::Env& env, OpenReport& report) {
   if (options.read_only) return audit(options, env, report);
   if (report.created) {
-    Result<> made = make_directory(env, options.directory);
-    if (made) made = make_log_secret(env, options.directory);
-    if (!made) return made.error();
+    if (const Result<> made = make_directory(env, options.directory); !made) return made;
   }
   const Result<DirectoryLock> lock = DirectoryLock::take(env, options.directory);
   if (!lock) return lock.error();
-  const Result<> audited = audit(options, env, report);
-  if (!audited || !report.loss_accepted) return audited;
-  return cut_logs(env, options.directory, report.audit);
+  if (const Result<> audited = audit(options, env, report); !audited) return audited;
+  if (report.loss_accepted) {
+    const Result<> cut = cut_logs(env, options.directory, report.audit);
+    if (!cut) return cut;
+  }
+  return have_log_secret(env, options.directory);
 }
 
 Result<> open_rocksdb(const OpenOptions& options, Database& database) {
@@ -276,7 +282,7 @@ Result<std::unique_ptr<Database>> open_database(const OpenOptions& options, Open
   report.sequence = database->db->GetLatestSequenceNumber();
   const auto missing = missing_commits(report, report.sequence);
   if (missing && report.audit.verdict != WalVerdict::damaged) {
-    const Result<> judged = judge_loss(options, base, report, *missing);
+    const Result<> judged = judge_loss(options, report, *missing);
     if (!judged) return judged.error();
   }
   crash_point("before_first_side_file");

@@ -169,7 +169,7 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
     const IOStatus opened = target()->NewSequentialFile(path, options, file, context);
     if (!opened.ok()) return opened;
     if (is_manifest(path)) end_behind_last_edit(path, options, file, context);
-    return is_log(path) ? show_log(path, options, file, context) : opened;
+    return is_log(path) ? show_log(path, file) : opened;
   }
 
   IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
@@ -212,33 +212,20 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
     return log_salt(*log_number_of(path), *secret_);
   }
 
-  IOStatus show_log(const std::string& path, const rocksdb::FileOptions& options,
-                    std::unique_ptr<rocksdb::FSSequentialFile>* file,
-                    rocksdb::IODebugContext* context) {
-    const Result<uint32_t> salt = salt_of(path);
-    if (!salt) return failed(salt.error());
+  IOStatus show_log(const std::string& path, std::unique_ptr<rocksdb::FSSequentialFile>* file) {
     if (const auto whole = whole_bytes_.find(name_of(path)); whole != whole_bytes_.end()) {
       *file = std::make_unique<ShortenedFile>(std::move(*file), whole->second);
+      if (whole->second == 0) return IOStatus::OK();  // perhaps because there is no secret
     }
-    if (has_salt(path, options, context)) {
-      *file = std::make_unique<UnsaltedFile>(std::move(*file), *salt);
-    }
+    const Result<uint32_t> salt = salt_of(path);
+    if (!salt) return failed(salt.error());
+    *file = std::make_unique<UnsaltedFile>(std::move(*file), *salt);
     return IOStatus::OK();
   }
 
   static IOStatus failed(const Error& error) {
     return error.code == Errc::io ? IOStatus::IOError(error.what)
                                   : IOStatus::Corruption(error.what);
-  }
-
-  // Unless its first record checks out as it is: builds before had none.
-  bool has_salt(const std::string& path, const rocksdb::FileOptions& options,
-                rocksdb::IODebugContext* context) {
-    std::unique_ptr<rocksdb::FSSequentialFile> file;
-    if (!target()->NewSequentialFile(path, options, &file, context).ok()) return true;
-    LogReader reader = reader_of(*file, context);
-    const Result<LogReader::Record> first = reader.next();
-    return !first || first->kind == LogReader::Kind::bad;
   }
 
   IOStatus make_log(const std::string& path, const rocksdb::FileOptions& options,

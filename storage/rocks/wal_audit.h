@@ -19,6 +19,9 @@
 //    Result<AuditReport> audit = audit_wal("/var/lib/holdfast/db");
 //    if (audit && audit->verdict == WalVerdict::damaged) refuse(audit->sentence);
 //
+// Rule    Logs whose secret is gone (log_secret.h) are damaged, from the first byte on.
+// Reason  Nobody can tell whether there is anything in them.
+//
 // Run it before the database is opened, since opening deletes the logs. It reads the
 // logs that RocksDB would replay, in number order as one stream, and changes nothing.
 //
@@ -60,8 +63,10 @@ struct AuditReport {
   // The highest sequence in any table file, for which no log is needed any more.
   std::optional<uint64_t> sequence_in_tables;
 
+  bool readable = true;  // false: the secret of the logs is gone
+
   // Where the last intact batch of each log ends, by the name of its file; without the log
-  // that is damaged and those behind it.
+  // that is damaged and those behind it. 0 for each if none can be read.
   std::map<std::string, uint64_t> whole_bytes;
 
   std::string sentence;  // for people

@@ -202,7 +202,7 @@ Result<Loss> salvage_wal(const RocksStore& store, const AuditReport& damage,
     loss.next_function = (*state)->next_function;
     loss.next_queue = (*state)->next_queue;
   }
-  if (damage.file.empty()) return loss;
+  if (damage.file.empty() || !damage.readable) return loss;
 
   rocksdb::Env& env = *rocksdb::Env::Default();
   const Result<LiveLogs> logs = live_logs(env, directory);

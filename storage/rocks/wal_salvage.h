@@ -6,6 +6,8 @@
 //
 // `store` is the same directory, opened for reading: it shows what is kept.
 //
+// Of logs that cannot be read at all, because their secret is gone, it tells nothing.
+//
 // Memory   one batch, and 60 bytes for each of kLostEventsMax events.
 // Failure  Error{io} if a log cannot be read, or what the store says.
 #pragma once

@@ -197,6 +197,18 @@ class DamageTest(harness.BoxTest):
         self.ids += lost
         self.expect_new_ids()
 
+    def test_without_their_secret_the_logs_count_as_damaged_until_it_is_back(self):
+        secret, backup = self.box.path("state", "db", "log_secret"), self.box.path("backup")
+        os.rename(secret, backup)
+        os.remove(self.box.path("state", "db", "acknowledged"))
+        self.expect_read_only("cannot be read without log_secret")
+        self.assertIn("log_secret is missing", self.box.log())
+        os.rename(backup, secret)
+        self.box.start()
+        self.assertEqual(self.box.call("GetStatus")["State"], "running")
+        for event in self.ids:
+            self.assertIn(self.box.get(event)["State"], ("pending", "running"))
+
     def test_what_cannot_even_be_read_ends_with_its_own_exit_status(self):
         os.remove(self.box.path("state", "db", "CURRENT"))
         self.assertEqual(self.box.launch().wait(harness.DEADLINE_S), 6)
@@ -373,6 +385,17 @@ class DamageTest(harness.BoxTest):
                 self.assertEqual(os.stat(os.path.join(folder, name)).st_uid, harness.NOBODY, name)
 
     # --- what is no damage
+
+    def test_logs_without_their_secret_can_be_accepted_as_lost(self):
+        with open(self.box.path("state", "db", "log_secret"), "wb") as file:
+            file.write(b"whatever")
+        self.accept("log_secret is damaged", "cannot be read without log_secret")
+        self.box.start()
+        self.assertEqual(self.box.listed(), [])
+        self.box.event("gated")
+        self.box.kill()
+        self.box.start()
+        self.assertEqual(len(self.box.listed()), 1)
 
     def test_a_torn_write_that_nobody_was_told_of_is_no_damage(self):
         path = self.log_with_events()

@@ -143,10 +143,7 @@ uint64_t batches_in(const RocksStore& store) {
 std::string older_log() {
   std::vector<std::string> batches;
   for (uint64_t n = 1; n < 40; ++n) batches.push_back(test::batch(n, 1, 20 + n * 7 % 60));
-  std::string log = test::log_of(batches);
-  SaltStream salt{log_salt(1)};
-  salt.apply(log);
-  return log;
+  return test::with_salt(test::log_of(batches), log_salt(1, 0xC0FFEE));
 }
 
 std::string over(const std::string& older, const std::string& log) {

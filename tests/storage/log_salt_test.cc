@@ -10,7 +10,7 @@
 #include "storage/rocks/log_files.h"
 #include "storage/rocks/log_secret.h"
 #include "storage/rocks/rocks_store.h"
-#include "storage/rocks/wal_audit.h"
+#include "storage/rocks/wal_stream.h"
 #include "tests/storage/store_support.h"
 #include "tests/support/log_bytes.h"
 
@@ -22,10 +22,10 @@ using test::log_of;
 
 constexpr size_t kBlockBytes = LogReader::kBlockBytes;
 
-std::string salted(std::string log, uint64_t number) {
-  SaltStream salt{log_salt(number)};
-  salt.apply(log);
-  return log;
+constexpr uint32_t kSecret = 0xC0FFEE;
+
+std::string salted(const std::string& log, uint64_t number) {
+  return test::with_salt(log, log_salt(number, kSecret));
 }
 
 // `log` as it stands in a file that held `older`.
@@ -34,11 +34,10 @@ std::string written_over(const std::string& older, const std::string& log) {
 }
 
 AuditReport audit_of(const std::string& log, uint64_t number = 5) {
-  const TempDirectory directory;
-  write_file(directory / ("00000" + std::to_string(number) + ".log"), log);
-  const Result<AuditReport> report = audit_wal(directory.path());
-  EXPECT_TRUE(static_cast<bool>(report));
-  return *report;
+  WalStream stream{std::nullopt};
+  LogReader reader = test::reader_of(log, log_salt(number, kSecret));
+  CHECK(static_cast<bool>(stream.read_log("00000" + std::to_string(number) + ".log", reader)));
+  return stream.finish();
 }
 
 std::string many_batches(uint64_t from, int count, size_t bytes) {
@@ -51,7 +50,7 @@ std::string many_batches(uint64_t from, int count, size_t bytes) {
 
 TEST(LogSalt, is_another_one_for_each_log) {
   std::set<uint32_t> salts;
-  for (uint64_t number = 0; number < 100'000; ++number) salts.insert(log_salt(number));
+  for (uint64_t number = 0; number < 100'000; ++number) salts.insert(log_salt(number, kSecret));
   EXPECT_EQ(salts.size(), 100'000u);
 }
 
@@ -77,7 +76,7 @@ TEST(SaltStream, salts_every_record_however_its_bytes_come) {
     EXPECT_EQ(salted(whole, 5), log) << room;
 
     std::string pieces = log;
-    SaltStream salt{log_salt(5)};
+    SaltStream salt{log_salt(5, kSecret)};
     for (size_t at = 0; at < pieces.size();) {
       const size_t count = std::min<size_t>(
           pieces.size() - at, random.chance(50) ? 1 + random.up_to(9) : random.up_to(40'000));
@@ -91,7 +90,7 @@ TEST(SaltStream, salts_every_record_however_its_bytes_come) {
 TEST(SaltStream, of_what_is_no_record_it_finds_the_next_block) {
   const std::string good = log_of({batch(1, 1)});
   std::string log = std::string(kBlockBytes, '\xff') + good;
-  SaltStream salt{log_salt(5)};
+  SaltStream salt{log_salt(5, kSecret)};
   salt.apply(log);
   EXPECT_EQ(log.substr(kBlockBytes), salted(good, 5));
 }
@@ -136,21 +135,18 @@ TEST(WrittenOver, an_older_record_between_two_of_its_own_is_damage) {
 }
 
 // An event may carry any bytes, also those of a log record that would come next. What is
-// left of it behind the end of a newer log is proof of nothing.
+// left of it behind the end of a newer log is proof of nothing, also where the first batch of
+// that one never came to be.
 TEST(WrittenOver, a_payload_that_looks_like_a_record_is_no_proof) {
   const std::string forged = log_of({batch(5, 1)});
-  for (const std::string& record : {forged, salted(forged, 5), salted(forged, 4)}) {
-    const TempDirectory directory;
-    ASSERT_TRUE(make_log_secret(*rocksdb::Env::Default(), directory.path()));
-    const std::string path = directory / "000005.log";
-    std::string log = log_of({batch(4, 1)});
-    SaltStream salt{*salt_of(*rocksdb::Env::Default(), path)};
-    salt.apply(log);
-    write_file(path, log + "what is left" + record + "of a payload");
-    const Result<AuditReport> report = audit_wal(directory.path());
-    ASSERT_TRUE(static_cast<bool>(report));
-    EXPECT_EQ(report->verdict, WalVerdict::torn_tail) << report->sentence;
-    EXPECT_EQ(report->batch_count, 1u);
+  const std::string own = salted(log_of({batch(4, 1)}), 5);
+  for (const std::string& record : {forged, test::with_salt(forged, log_salt(5, 0)),
+                                    test::with_salt(forged, log_salt(5, kSecret + 1))}) {
+    for (const std::string& front : {own, own.substr(0, own.size() - 5), std::string{}}) {
+      const AuditReport report = audit_of(front + "what is left" + record + "of a payload");
+      EXPECT_EQ(report.verdict, WalVerdict::torn_tail) << report.sentence;
+      EXPECT_EQ(report.batch_count, front == own ? 1u : 0u);
+    }
   }
 }
 
@@ -174,7 +170,9 @@ class Reuse : public testing::Test {
     for (uint64_t flush = 0; flush < kFlushes; ++flush) {
       // Fewer each time, so that more and more of the older log is left.
       for (uint64_t n = 0; n < kRowsAFlush - flush; ++n) add_row();
-      if (flush + 1 < kFlushes) CHECK(static_cast<bool>(store_->flush()));
+      if (flush + 1 == kFlushes) break;
+      CHECK(static_cast<bool>(store_->flush()));
+      rows_in_tables_ = rows_;
     }
     std::filesystem::copy(directory_ / "db", crashed_);
   }
@@ -192,6 +190,7 @@ class Reuse : public testing::Test {
   std::unique_ptr<RocksStore> store_;
   std::string crashed_ = directory_ / "crashed";
   uint64_t rows_ = 0;
+  uint64_t rows_in_tables_ = 0;
 };
 
 TEST_F(Reuse, logs_are_written_over_older_ones) {
@@ -266,24 +265,44 @@ TEST_F(Reuse, each_database_has_a_secret_of_its_own_twice) {
   }
 }
 
-TEST_F(Reuse, without_its_secret_a_log_is_refused_and_stays) {
-  write_file(crashed_ + "/log_secret", "whatever");
-  const Result<std::unique_ptr<RocksStore>> store = RocksStore::open({.directory = crashed_});
-  ASSERT_FALSE(store);
-  EXPECT_EQ(store.error().code, Errc::corrupt);
-  EXPECT_NE(store.error().what.find("log_secret"), std::string::npos) << store.error().what;
-  EXPECT_FALSE(logs_in(crashed_).empty());
-}
-
-TEST_F(Reuse, a_lost_secret_is_named_and_put_back_all_is_there) {
+// Also where nothing else tells that there was anything in the logs.
+TEST_F(Reuse, without_their_secret_logs_are_refused_and_stay) {
+  std::filesystem::remove(crashed_ + "/acknowledged");
   std::filesystem::rename(crashed_ + "/log_secret", crashed_ + "/elsewhere");
-  const Result<std::unique_ptr<RocksStore>> store = RocksStore::open({.directory = crashed_});
-  ASSERT_FALSE(store);
-  EXPECT_EQ(store.error().code, Errc::corrupt);
-  EXPECT_NE(store.error().what.find("log_secret is missing"), std::string::npos)
-      << store.error().what;
+  for (const char* told : {"log_secret is missing", "log_secret is damaged"}) {
+    for (int start = 0; start < 2; ++start) {
+      const Result<std::unique_ptr<RocksStore>> store = RocksStore::open({.directory = crashed_});
+      ASSERT_FALSE(store);
+      EXPECT_EQ(store.error().code, Errc::corrupt);
+      EXPECT_NE(store.error().what.find(told), std::string::npos) << store.error().what;
+    }
+    write_file(crashed_ + "/log_secret", "whatever");
+  }
   std::filesystem::rename(crashed_ + "/elsewhere", crashed_ + "/log_secret");
   EXPECT_EQ(row_count(*open(crashed_), Family::events), rows_);
+}
+
+TEST_F(Reuse, without_their_secret_the_tables_can_be_read) {
+  std::filesystem::remove(crashed_ + "/log_secret");
+  const auto store = RocksStore::open({.directory = crashed_, .read_only = true});
+  ASSERT_TRUE(static_cast<bool>(store)) << store.error().what;
+  EXPECT_EQ((*store)->open_report().audit.verdict, WalVerdict::damaged);
+  EXPECT_EQ(row_count(**store, Family::events), rows_in_tables_);
+  EXPECT_FALSE(std::filesystem::exists(crashed_ + "/log_secret"));
+}
+
+TEST_F(Reuse, an_accepted_loss_of_the_secret_makes_a_new_one) {
+  std::filesystem::remove(crashed_ + "/log_secret");
+  for (int life = 0; life < 2; ++life) {
+    const auto store = RocksStore::open({.directory = crashed_, .accept_loss = true});
+    ASSERT_TRUE(static_cast<bool>(store)) << store.error().what;
+    (*store)->settle_loss();
+    EXPECT_EQ(row_count(**store, Family::events), rows_in_tables_);
+    commit(**store, {put(Family::events, key64(rows_), "anew")});
+    ++rows_in_tables_;
+    ++rows_;
+  }
+  EXPECT_EQ(row_count(*open(crashed_), Family::events), rows_in_tables_);
 }
 
 TEST_F(Reuse, a_running_store_does_not_ask_for_its_secret_again) {
@@ -293,28 +312,6 @@ TEST_F(Reuse, a_running_store_does_not_ask_for_its_secret_again) {
     ASSERT_TRUE(static_cast<bool>(store_->flush()));
   }
   add_row();
-}
-
-// Logs without salt, as builds before it wrote them.
-TEST_F(Reuse, a_log_of_an_earlier_build_is_read) {
-  const TempDirectory older;
-  {
-    const auto store = open(older / "db");
-    for (uint64_t n = 0; n < 20; ++n) {
-      commit(*store, {put(Family::events, key64(n), std::string(9000, 'o'))});
-    }
-    std::filesystem::copy(older / "db", older / "crashed");
-  }
-  const std::filesystem::path log = logs_in(older / "crashed").back();
-  const std::string bytes = read_file(log);
-  const uint64_t end = audit_wal(older / "crashed")->whole_bytes.at(log.filename().string());
-  std::string without = bytes.substr(0, end);
-  SaltStream salt{*salt_of(*rocksdb::Env::Default(), log.string())};
-  salt.apply(without);  // a second time
-  write_file(log, without + bytes.substr(end));
-  const auto store = open(older / "crashed");
-  EXPECT_EQ(store->open_report().audit.batch_count, 20u);
-  EXPECT_EQ(row_count(*store, Family::events), 20u);
 }
 
 }  // namespace

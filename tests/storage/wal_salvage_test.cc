@@ -87,13 +87,7 @@ class DamagedStore : public testing::Test {
     write_file(log_, damaged);
   }
   std::vector<std::string> batches_of(const std::string& log) const {
-    size_t at = 0;
-    const auto read = [&](std::span<char> block) -> Result<size_t> {
-      const size_t count = log.copy(block.data(), block.size(), std::min(at, log.size()));
-      at += count;
-      return count;
-    };
-    LogReader reader{read, *salt_of(*rocksdb::Env::Default(), log_)};
+    LogReader reader = test::reader_of(log, *salt_of(*rocksdb::Env::Default(), log_));
     std::vector<std::string> batches;
     for (;;) {
       const Result<LogReader::Record> record = reader.next();
@@ -158,6 +152,15 @@ TEST_F(DamagedStore, names_nothing_when_the_log_is_gone) {
   EXPECT_FALSE(loss.unnamed_to.has_value());
 }
 
+TEST_F(DamagedStore, names_nothing_when_no_log_can_be_read) {
+  std::filesystem::remove(path_ + "/log_secret");
+  const auto [damage, loss] = look();
+  EXPECT_EQ(damage.verdict, WalVerdict::damaged);
+  EXPECT_FALSE(damage.readable);
+  EXPECT_TRUE(loss.events.empty());
+  EXPECT_FALSE(loss.unnamed_to.has_value());
+}
+
 TEST_F(DamagedStore, is_not_changed_by_an_open_that_notices_a_missing_log) {
   std::filesystem::remove(log_);
   std::vector<std::string> before;
@@ -191,8 +194,11 @@ TEST_F(DamagedStore, opens_as_a_whole_once_the_loss_is_accepted) {
 TEST_F(DamagedStore, cuts_off_a_log_that_begins_behind_a_gap) {
   std::vector<std::string> batches = batches_of(bytes_);
   const auto middle = batches.begin() + 10;
-  write_file(log_, test::log_of({batches.begin(), middle}));
-  write_file(path_ + "/000900.log", test::log_of({middle + 2, batches.end()}));
+  const auto write_log = [](const std::string& path, const std::vector<std::string>& of) {
+    write_file(path, test::with_salt(test::log_of(of), *salt_of(*rocksdb::Env::Default(), path)));
+  };
+  write_log(log_, {batches.begin(), middle});
+  write_log(path_ + "/000900.log", {middle + 2, batches.end()});
   const auto [damage, loss] = look();
   EXPECT_EQ(damage.verdict, WalVerdict::damaged);
   EXPECT_EQ(damage.file, "000900.log");

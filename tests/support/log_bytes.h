@@ -4,15 +4,20 @@
 //    append_batch(log, batch(1, 3));       // sequences 1 to 3
 //    append_batch(log, batch(4, 1, 100'000));
 //
-// log_reader.h has the grammar. Failure: none.
+// log_reader.h has the grammar, log_salt.h what a salt is. Failure: none.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "storage/base/result.h"
 #include "storage/rocks/crc32c.h"
 #include "storage/rocks/log_reader.h"
+#include "storage/rocks/log_salt.h"
 
 namespace holdfast::test {
 
@@ -62,6 +67,23 @@ inline std::string log_of(const std::vector<std::string>& batches) {
   std::string log;
   for (const std::string& bytes : batches) append_batch(log, bytes);
   return log;
+}
+
+// As it stands in its file.
+inline std::string with_salt(std::string log, uint32_t salt) {
+  storage::SaltStream{salt}.apply(log);
+  return log;
+}
+
+// Of a log in memory, which outlives it.
+inline storage::LogReader reader_of(std::string_view log, uint32_t salt = 0) {
+  const auto read = [log](std::span<char> block) mutable -> Result<size_t> {
+    const std::string_view taken = log.substr(0, block.size());
+    std::copy(taken.begin(), taken.end(), block.begin());
+    log.remove_prefix(taken.size());
+    return taken.size();
+  };
+  return storage::LogReader{read, salt};
 }
 
 }  // namespace holdfast::test
