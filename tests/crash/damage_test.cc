@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "storage/rocks/log_salt.h"
+#include "storage/rocks/log_secret.h"
 #include "storage/rocks/options.h"
 #include "storage/rocks/rocks_store.h"
 #include "storage/rocks/side_file.h"
@@ -28,6 +29,8 @@ constexpr uint64_t kBatchesPerLog = 6;
 constexpr uint64_t kLogs = 3;
 constexpr uint64_t kBatches = kLogs * kBatchesPerLog;
 
+constexpr uint32_t kSecret = 0xC0FFEE;  // of the logs
+
 // How much of the preallocated zeros behind the last record is damaged, too.
 constexpr size_t kZerosTried = 40;
 
@@ -44,6 +47,7 @@ class SmallLog {
  public:
   SmallLog() : disk_(1), env_(disk_) {
     disk_.make_directory("/db");
+    SideFile::open_or_none(env_, std::string{"/db/"} + kLogSecretName).write(kSecret);
     open();
     for (uint64_t n = 0; n < kBatches; ++n) {
       if (n > 0 && n % kBatchesPerLog == 0) begin_log();
@@ -143,7 +147,7 @@ uint64_t batches_in(const RocksStore& store) {
 std::string older_log() {
   std::vector<std::string> batches;
   for (uint64_t n = 1; n < 40; ++n) batches.push_back(test::batch(n, 1, 20 + n * 7 % 60));
-  return test::with_salt(test::log_of(batches), log_salt(1, 0xC0FFEE));
+  return test::with_salt(test::log_of(batches), log_salt(1, kSecret));
 }
 
 std::string over(const std::string& older, const std::string& log) {
