@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/command_output.h"
 #include "daemon/damage.h"
 #include "daemon/evidence.h"
 #include "daemon/state_directory.h"
@@ -30,17 +31,6 @@ using storage::RocksStore;
 // The last life began kSeqsSkippedAtStart behind the counter, and a log of its bounded
 // size cannot hold as many numbers again.
 constexpr uint64_t kSeqsSkippedByLoss = 2 * storage::kSeqsSkippedAtStart;
-
-void say(const std::string& sentence) {
-  std::printf("%s\n", sentence.c_str());
-  std::fflush(stdout);
-}
-
-ExitCode give_up(const Error& error) {
-  std::fflush(stdout);
-  std::fprintf(stderr, "%s\n", error.what.c_str());
-  return error.code == Errc::invalid ? ExitCode::usage : exit_code_of(error);
-}
 
 Result<> become_owner_of(const std::string& directory) {
   struct stat owner {};

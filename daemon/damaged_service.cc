@@ -10,7 +10,7 @@
 namespace holdfast::daemon {
 
 namespace {
-constexpr Duration kHousekeepingInterval = std::chrono::seconds{1};
+constexpr Duration kLookInterval = std::chrono::seconds{1};
 }  // namespace
 
 DamagedService::DamagedService(DamagedParts parts)
@@ -59,7 +59,7 @@ void DamagedService::each_second() {
   notify_status("DAMAGED: " + refusal_);
   notify_alive();
   relief_->each_second(connections_bytes_max(settings_.limits));
-  second_.arm(kHousekeepingInterval);
+  second_.arm(kLookInterval);
 }
 
 void DamagedService::stop() {

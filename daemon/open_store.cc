@@ -55,7 +55,7 @@ Result<std::unique_ptr<Beginning>> begin_with(RocksStore& store,
   return beginning;
 }
 
-ExitCode give_up(const Error& error) {
+ExitCode give_up_start(const Error& error) {
   spdlog::critical("{}", error.what);
   return exit_code_of(error);
 }
@@ -69,7 +69,7 @@ ExitCode serve(RocksStore& store, const config::Settings& settings,
                const std::string& config_path, int spawner_fd) {
   const auto begun = std::chrono::steady_clock::now();
   Result<std::unique_ptr<Beginning>> beginning = begin_with(store, settings);
-  if (!beginning) return give_up(beginning.error());
+  if (!beginning) return give_up_start(beginning.error());
   const auto loaded =
       std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun);
   uv::Loop loop;
@@ -82,7 +82,7 @@ ExitCode serve(RocksStore& store, const config::Settings& settings,
 ExitCode serve_damaged(RocksStore& store, const config::Settings& settings,
                        const std::string& refusal, const std::string& events) {
   Result<std::unique_ptr<Beginning>> beginning = begin_with(store, settings);
-  if (!beginning) return give_up(beginning.error());
+  if (!beginning) return give_up_start(beginning.error());
   api::StatusReport report;
   report.version = HOLDFAST_VERSION;
   report.pid = getpid();
@@ -128,7 +128,7 @@ std::optional<ExitCode> look_again(storage::OpenOptions options, const config::S
     remove_damage_mark(settings.daemon.state_directory);
     return std::nullopt;
   }
-  if (whole.error().code != Errc::corrupt) return give_up(whole.error());
+  if (whole.error().code != Errc::corrupt) return give_up_start(whole.error());
   const std::string refusal = refusal_of_damaged_tables(whole.error().what);
   spdlog::critical("{}", refusal);
   return serve_damaged(**store, settings, refusal, "");
@@ -177,7 +177,7 @@ ExitCode open_and_serve(const config::Settings& settings, const std::string& con
   }
   Result<std::unique_ptr<RocksStore>> store = RocksStore::open(options);
   if (!store) {
-    if (store.error().code != Errc::corrupt) return give_up(store.error());
+    if (store.error().code != Errc::corrupt) return give_up_start(store.error());
     return open_and_show(std::move(options), settings, store.error());
   }
   spdlog::info("{}", (*store)->open_report().audit.sentence);

@@ -3,6 +3,7 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "daemon/command_output.h"
 #include "daemon/damage.h"
 #include "daemon/state_directory.h"
 #include "storage/rocks/rocks_store.h"
@@ -11,15 +12,6 @@ namespace holdfast::daemon {
 namespace {
 
 using storage::RocksStore;
-
-void say(const std::string& sentence) { std::printf("%s\n", sentence.c_str()); }
-
-ExitCode give_up(const Error& error) {
-  std::fflush(stdout);
-  std::fprintf(stderr, "%s\n", error.what.c_str());
-  const bool no_such_box = error.code == Errc::invalid || error.code == Errc::not_found;
-  return no_such_box ? ExitCode::usage : exit_code_of(error);
-}
 
 // What the logs say, and what the damage costs. False: they are damaged.
 Result<bool> tell_of_logs(const RocksStore& store, const std::string& database) {

@@ -25,7 +25,7 @@ struct Disposal {
 constexpr Disposal kRedrive{"RedriveDeadLetters", "Redriven", "redriven"};
 constexpr Disposal kDiscard{"DiscardDeadLetters", "Discarded", "discarded"};
 
-void show_list(const Rows& rows) {
+void show_dead_letters(const Rows& rows) {
   Table table{{"REQUEST ID", "FUNCTION", "DIED", "ATTEMPT", "CONDITION", "BYTES", "ERROR"}};
   for (const msgpack::object* row : rows) {
     table.add({text_field(*row, "RequestId"), text_field(*row, "FunctionName"),
@@ -36,17 +36,17 @@ void show_list(const Rows& rows) {
   print(table.text());
 }
 
-ExitCode list(const Context& context, const DeadLettersArguments& arguments) {
+ExitCode list_dead_letters(const Context& context, const DeadLettersArguments& arguments) {
   const Listing listing{"ListDeadLetters", "DeadLetters", arguments.limit,
                         [&](wire::MapWriter& params) {
                           if (!arguments.function_name.empty()) {
                             params.text("FunctionName", arguments.function_name);
                           }
                         }};
-  return list_and_show(context, listing, show_list);
+  return list_and_show(context, listing, show_dead_letters);
 }
 
-void show_dead_letter(const msgpack::object& letter) {
+void print_dead_letter(const msgpack::object& letter) {
   Table fields{{"RequestId", text_field(letter, "RequestId")}};
   for (const auto* key : {"FunctionName", "Condition", "ErrorType", "ErrorMessage", "Payload"}) {
     if (wire::find(letter, key) != nullptr) fields.add({key, text_field(letter, key)});
@@ -58,10 +58,10 @@ void show_dead_letter(const msgpack::object& letter) {
   show_attempts(letter);
 }
 
-ExitCode show(const Context& context, const std::string& request_id) {
+ExitCode show_dead_letter(const Context& context, const std::string& request_id) {
   return call_and_show(
       context, "GetDeadLetter",
-      [&](wire::MapWriter& params) { params.text("RequestId", request_id); }, show_dead_letter);
+      [&](wire::MapWriter& params) { params.text("RequestId", request_id); }, print_dead_letter);
 }
 
 void show_count(const Context& context, const Disposal& disposal, int64_t count) {
@@ -139,13 +139,15 @@ void add_dead_letters(CLI::App& app, Context& context) {
   list_verb->add_option("--function", arguments->function_name, "only of this function");
   list_verb->add_option("--limit", arguments->limit, "rows at most; 0: all")->capture_default_str();
   list_verb->callback([&context, arguments] {
-    context.run = [&context, arguments] { return list(context, *arguments); };
+    context.run = [&context, arguments] { return list_dead_letters(context, *arguments); };
   });
 
   auto* show_verb = group->add_subcommand("show", "one dead letter, its payload and attempts");
   show_verb->add_option("request-id", arguments->request_ids)->required()->expected(1);
   show_verb->callback([&context, arguments] {
-    context.run = [&context, arguments] { return show(context, arguments->request_ids.front()); };
+    context.run = [&context, arguments] {
+      return show_dead_letter(context, arguments->request_ids.front());
+    };
   });
 
   add_disposal(*group, context, "redrive", "run them again, with all their retries", kRedrive,

@@ -16,7 +16,7 @@ struct EventsArguments {
   std::vector<std::string> request_ids;
 };
 
-void show_list(const Rows& rows) {
+void show_events(const Rows& rows) {
   Table table{{"REQUEST ID", "FUNCTION", "STATE", "ATTEMPT", "ACCEPTED", "ENDED", "CONDITION"}};
   for (const msgpack::object* row : rows) {
     table.add({text_field(*row, "RequestId"), text_field(*row, "FunctionName"),
@@ -27,17 +27,17 @@ void show_list(const Rows& rows) {
   print(table.text());
 }
 
-ExitCode list(const Context& context, const EventsArguments& arguments) {
+ExitCode list_events(const Context& context, const EventsArguments& arguments) {
   const Listing listing{"ListEvents", "Events", arguments.limit, [&](wire::MapWriter& params) {
                           if (!arguments.function_name.empty()) {
                             params.text("FunctionName", arguments.function_name);
                           }
                           if (!arguments.state.empty()) params.text("State", arguments.state);
                         }};
-  return list_and_show(context, listing, show_list);
+  return list_and_show(context, listing, show_events);
 }
 
-void show_event(const msgpack::object& event) {
+void print_event(const msgpack::object& event) {
   Table fields{{"RequestId", text_field(event, "RequestId")}};
   for (const auto* key : {"FunctionName", "State", "InvocationType", "Condition", "ErrorType",
                           "ErrorMessage", "Result"}) {
@@ -56,10 +56,10 @@ void show_event(const msgpack::object& event) {
   show_attempts(event);
 }
 
-ExitCode show(const Context& context, const std::string& request_id) {
+ExitCode show_event(const Context& context, const std::string& request_id) {
   return call_and_show(
       context, "GetEvent", [&](wire::MapWriter& params) { params.text("RequestId", request_id); },
-      show_event);
+      print_event);
 }
 
 // The bytes as they are, for a file or a pipe.
@@ -95,13 +95,15 @@ void add_events(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"pending", "running", "succeeded", "failed", "cancelled", "dead"}));
   list_verb->add_option("--limit", arguments->limit, "rows at most; 0: all")->capture_default_str();
   list_verb->callback([&context, arguments] {
-    context.run = [&context, arguments] { return list(context, *arguments); };
+    context.run = [&context, arguments] { return list_events(context, *arguments); };
   });
 
   auto* show_verb = group->add_subcommand("show", "everything about one event");
   show_verb->add_option("request-id", arguments->request_ids)->required()->expected(1);
   show_verb->callback([&context, arguments] {
-    context.run = [&context, arguments] { return show(context, arguments->request_ids.front()); };
+    context.run = [&context, arguments] {
+      return show_event(context, arguments->request_ids.front());
+    };
   });
 
   auto* payload_verb =

@@ -32,7 +32,7 @@ std::string kinds_text(const msgpack::object& function) {
   return kinds.empty() ? "-" : kinds;
 }
 
-void show_list(const msgpack::object& reply) {
+void show_functions(const msgpack::object& reply) {
   Table table{{"FUNCTION", "CONFIGURED", "KINDS", "BACKLOG", "RUNNING", "SLOTS", "RETRIES",
                "TIMEOUT MS", "DEAD LETTERS", "COMMAND"}};
   for (const msgpack::object* row : rows_of(reply, "Functions")) {
@@ -107,7 +107,7 @@ void add_functions(CLI::App& app, Context& context) {
   list_verb->callback([&context] {
     context.run = [&context] {
       return call_and_show(
-          context, "ListFunctions", [](wire::MapWriter&) {}, show_list);
+          context, "ListFunctions", [](wire::MapWriter&) {}, show_functions);
     };
   });
   auto* workers_verb = group->add_subcommand("workers", "who is attached, and what they run");

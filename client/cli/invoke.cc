@@ -98,8 +98,8 @@ ExitCode show_synchronous(const Context& context, Client& client, const msgpack:
   return ExitCode::done;
 }
 
-ExitCode show_event(const Context& context, Client& client, bool wait, const msgpack::object& raw,
-                    const InvokeReply& reply) {
+ExitCode show_accepted(const Context& context, Client& client, bool wait,
+                       const msgpack::object& raw, const InvokeReply& reply) {
   if (wait) {
     if (!context.json) warn("accepted as " + printable(reply.request_id));
     return wait_for_ending(context, client, reply.request_id);
@@ -134,7 +134,7 @@ ExitCode invoke(const Context& context, const InvokeArguments& arguments) {
   if (!reply) {
     return complain(context, {client::FailureKind::unknown, "", "the answer has no RequestId", 0});
   }
-  if (arguments.event) return show_event(context, *client, arguments.wait, raw->get(), *reply);
+  if (arguments.event) return show_accepted(context, *client, arguments.wait, raw->get(), *reply);
   return show_synchronous(context, *client, raw->get(), *reply);
 }
 

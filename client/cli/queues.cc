@@ -19,7 +19,7 @@ struct QueuesArguments {
   std::string receipt_handle;
 };
 
-void show_list(const msgpack::object& reply) {
+void show_queues(const msgpack::object& reply) {
   Table table{{"QUEUE", "CONFIGURED", "MESSAGES", "BYTES", "BYTES MAX"}};
   for (const msgpack::object* row : rows_of(reply, "Queues")) {
     table.add({text_field(*row, "QueueName"), is_true(*row, "Configured") ? "yes" : "no",
@@ -94,7 +94,7 @@ void add_queues(CLI::App& app, Context& context) {
   auto* list_verb = group->add_subcommand("list", "all queues, and how full they are");
   list_verb->callback(runs([](const Context& global, const QueuesArguments&) {
     return call_and_show(
-        global, "ListQueues", [](wire::MapWriter&) {}, show_list);
+        global, "ListQueues", [](wire::MapWriter&) {}, show_queues);
   }));
 
   auto* send_verb = group->add_subcommand("send", "send a message and print its MessageId");

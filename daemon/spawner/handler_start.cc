@@ -77,12 +77,12 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return pointers;
 }
 
-enum class Step { descriptors, directory, exec };
-
 }  // namespace
 
 // What the child reads, where it says why it gave up, and its stack.
 struct HandlerStart::Block {
+  enum class Step { descriptors, directory, exec };
+
   explicit Block(Start the_start)
       : start(std::move(the_start)),
         argv_texts(pointers(start.argv)),
@@ -181,7 +181,7 @@ std::string HandlerStart::failure() const {
   CHECK(over());
   if (block_->error == 0) return {};
   const std::string reason = std::strerror(block_->error);
-  if (block_->failed != Step::directory) return reason;
+  if (block_->failed != Block::Step::directory) return reason;
   return "working directory " + block_->start.working_directory + ": " + reason;
 }
 

@@ -7,6 +7,7 @@
 
 #include "storage/rocks/log_salt.h"
 #include "storage/rocks/log_secret.h"
+#include "storage/rocks/paths.h"
 
 namespace holdfast::storage {
 
@@ -34,7 +35,7 @@ LogReader reader_of(rocksdb::SequentialFile& file, const std::string& path, uint
 Result<uint32_t> salt_of(rocksdb::Env& env, const std::string& path) {
   const std::optional<uint64_t> number = log_number_of(path);
   if (!number) return uint32_t{0};
-  const Result<uint32_t> secret = read_log_secret(env, path.substr(0, path.find_last_of('/')));
+  const Result<uint32_t> secret = read_log_secret(env, folder_of(path));
   if (!secret) return secret.error();
   return log_salt(*number, *secret);
 }

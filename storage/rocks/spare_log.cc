@@ -3,16 +3,15 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
+#include "storage/rocks/paths.h"
+
 namespace holdfast::storage {
 
 using rocksdb::IOStatus;
 
 namespace {
 
-std::string folder_of(const std::string& path) {
-  return path.substr(0, path.find_last_of('/') + 1);
-}
-std::string spare_beside(const std::string& path) { return folder_of(path) + kSpareLogName; }
+std::string spare_beside(const std::string& path) { return folder_of(path) + "/" + kSpareLogName; }
 
 }  // namespace
 

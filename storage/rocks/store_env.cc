@@ -14,6 +14,7 @@
 #include "storage/rocks/log_salt.h"
 #include "storage/rocks/log_secret.h"
 #include "storage/rocks/manifest.h"
+#include "storage/rocks/paths.h"
 #include "storage/rocks/prepared_log.h"
 #include "storage/rocks/spare_log.h"
 #include "storage/rocks/synced_manifest.h"
@@ -26,8 +27,6 @@ namespace {
 
 bool is_log(const std::string& path) { return log_number_of(path).has_value(); }
 
-std::string name_of(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
-std::string folder_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
 
 // The front of a file.
 class ShortenedFile final : public rocksdb::FSSequentialFileOwnerWrapper {
@@ -213,7 +212,7 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
   }
 
   IOStatus show_log(const std::string& path, std::unique_ptr<rocksdb::FSSequentialFile>* file) {
-    if (const auto whole = whole_bytes_.find(name_of(path)); whole != whole_bytes_.end()) {
+    if (const auto whole = whole_bytes_.find(file_name_of(path)); whole != whole_bytes_.end()) {
       *file = std::make_unique<ShortenedFile>(std::move(*file), whole->second);
       if (whole->second == 0) return IOStatus::OK();  // perhaps because there is no secret
     }

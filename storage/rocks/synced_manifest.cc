@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "storage/rocks/log_files.h"
+#include "storage/rocks/paths.h"
 
 namespace holdfast::storage {
 
@@ -21,22 +22,18 @@ constexpr uint32_t kSlotsOfOne = 2;
 constexpr int kBytesBits = 40;  // a MANIFEST has some megabytes
 constexpr uint64_t kBytesMask = (uint64_t{1} << kBytesBits) - 1;
 
-std::string_view name_of(std::string_view path) {
-  return path.substr(path.find_last_of('/') + 1);
-}
-
 uint64_t number_of(const std::string& manifest_path) {
-  const std::string digits{name_of(manifest_path).substr(kPrefix.size())};
+  const std::string digits{file_name_of(manifest_path).substr(kPrefix.size())};
   return std::strtoull(digits.c_str(), nullptr, 10);
 }
 
 }  // namespace
 
-bool is_manifest(const std::string& path) { return name_of(path).starts_with(kPrefix); }
+bool is_manifest(const std::string& path) { return file_name_of(path).starts_with(kPrefix); }
 
 SyncedManifest::SyncedManifest(rocksdb::Env& env, const std::string& manifest_path)
     : env_(env),
-      directory_(manifest_path.substr(0, manifest_path.find_last_of('/'))),
+      directory_(folder_of(manifest_path)),
       side_path_(directory_ + "/" + kSyncedManifestName),
       manifest_number_(number_of(manifest_path)) {}
 

@@ -18,7 +18,7 @@ namespace {
 using std::chrono_literals::operator""ms;
 using Session = FakeDaemon::Session;
 
-std::string text_of(const msgpack::object& map, std::string_view key) {
+std::string text_in(const msgpack::object& map, std::string_view key) {
   const msgpack::object* field = wire::find(map, key);
   return field == nullptr ? "(absent)" : std::string{wire::as_bytes(*field).value_or("(other)")};
 }
@@ -28,9 +28,9 @@ TEST(Client, GivesTheAnswerOfACall) {
   FakeDaemon daemon{[&](Session& session) {
     const test::OwnedRequest request = session.request();
     const msgpack::object& params = request.params.get();
-    asked = request.method + " " + text_of(params, "FunctionName") + " " +
-            text_of(params, "InvocationType") + " " + text_of(params, "Payload") + " " +
-            text_of(params, "IdempotencyKey") + " " +
+    asked = request.method + " " + text_in(params, "FunctionName") + " " +
+            text_in(params, "InvocationType") + " " + text_in(params, "Payload") + " " +
+            text_in(params, "IdempotencyKey") + " " +
             std::to_string(wire::as_int(*wire::find(params, "DelaySeconds")).value_or(-1));
     session.reply(request.msgid, [](wire::MapWriter& map) {
       map.number("StatusCode", 202).text("RequestId", "id-1").text("LaterField", "ignored");
@@ -49,7 +49,7 @@ TEST(Client, GivesTheAnswerOfACall) {
 TEST(Client, ReadsTheEndingOfADuplicate) {
   FakeDaemon daemon{[&](Session& session) {
     const test::OwnedRequest request = session.request();
-    EXPECT_EQ(text_of(request.params.get(), "IdempotencyKey"), "(absent)");
+    EXPECT_EQ(text_in(request.params.get(), "IdempotencyKey"), "(absent)");
     session.reply(request.msgid, [](wire::MapWriter& map) {
       map.number("StatusCode", 202).text("RequestId", "id-1").boolean("Duplicate", true);
       wire::MapWriter ending = map.map("Ending");
@@ -100,7 +100,7 @@ TEST(Client, PairsRepliesInAnyOrderWithTheirTickets) {
     std::vector<test::OwnedRequest> requests;
     while (requests.size() < kRequests) requests.push_back(session.request());
     for (auto request = requests.rbegin(); request != requests.rend(); ++request) {
-      const std::string id = text_of(request->params.get(), "RequestId");
+      const std::string id = text_in(request->params.get(), "RequestId");
       session.reply(request->msgid, [&](wire::MapWriter& map) {
         map.text("RequestId", id).text("FunctionName", "f").text("State", "pending");
       });
@@ -299,8 +299,8 @@ TEST(Client, SendsMessagesAndReceivesThem) {
     const test::OwnedRequest sent = session.request();
     const msgpack::object& params = sent.params.get();
     EXPECT_EQ(sent.method, "SendMessage");
-    EXPECT_EQ(text_of(params, "MessageBody"), "body");
-    EXPECT_EQ(text_of(*wire::find(params, "MessageAttributes"), "name"), "value");
+    EXPECT_EQ(text_in(params, "MessageBody"), "body");
+    EXPECT_EQ(text_in(*wire::find(params, "MessageAttributes"), "name"), "value");
     session.reply(sent.msgid, [](wire::MapWriter& map) { map.text("MessageId", "m-1"); });
     const test::OwnedRequest received = session.request();
     EXPECT_EQ(wire::as_int(*wire::find(received.params.get(), "VisibilityTimeout")), 0);
@@ -312,7 +312,7 @@ TEST(Client, SendsMessagesAndReceivesThem) {
       message.map("MessageAttributes").text("name", "value");
     });
     const test::OwnedRequest deleted = session.request();
-    EXPECT_EQ(text_of(deleted.params.get(), "ReceiptHandle"), "h-1");
+    EXPECT_EQ(text_in(deleted.params.get(), "ReceiptHandle"), "h-1");
     session.reply(deleted.msgid, [](wire::MapWriter&) {});
     session.request();
   }};

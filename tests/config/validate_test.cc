@@ -248,13 +248,13 @@ TEST(Validate, FunctionsAreAtMost4096) {
 
 // --- retry -------------------------------------------------------------------------
 
-struct RetryCase {
+struct RetryRule {
   const char* name;
   RetrySettings retry;
   bool good;
 };
 
-class RetryRuleTest : public testing::TestWithParam<RetryCase> {};
+class RetryRuleTest : public testing::TestWithParam<RetryRule> {};
 
 TEST_P(RetryRuleTest, IsKept) {
   FunctionSettings function = function_of();
@@ -265,19 +265,19 @@ TEST_P(RetryRuleTest, IsKept) {
 INSTANTIATE_TEST_SUITE_P(
     Forms, RetryRuleTest,
     testing::Values(
-        RetryCase{"lambda_most", LambdaRetry{100}, true},
-        RetryCase{"lambda_beyond", LambdaRetry{101}, false},
-        RetryCase{"listed_most", ListedRetry{std::vector<Duration>(100, 24h)}, true},
-        RetryCase{"listed_too_many", ListedRetry{std::vector<Duration>(101, 1s)}, false},
-        RetryCase{"listed_at_once", ListedRetry{{0s}}, true},
-        RetryCase{"listed_negative", ListedRetry{{-1ms}}, false},
-        RetryCase{"listed_second_too_long", ListedRetry{{1s, 24h + 1ms}}, false},
-        RetryCase{"exponential_most", ExponentialRetry{100, 24h, 24h}, true},
-        RetryCase{"exponential_too_many", ExponentialRetry{101, 1s, 1s}, false},
-        RetryCase{"exponential_shortest", ExponentialRetry{1, 1ms, 1ms}, true},
-        RetryCase{"exponential_no_base", ExponentialRetry{1, 0ms, 1ms}, false},
-        RetryCase{"exponential_cap_too_long", ExponentialRetry{1, 1s, 24h + 1ms}, false},
-        RetryCase{"exponential_cap_below_base", ExponentialRetry{1, 2s, 2s - 1ms}, false}),
+        RetryRule{"lambda_most", LambdaRetry{100}, true},
+        RetryRule{"lambda_beyond", LambdaRetry{101}, false},
+        RetryRule{"listed_most", ListedRetry{std::vector<Duration>(100, 24h)}, true},
+        RetryRule{"listed_too_many", ListedRetry{std::vector<Duration>(101, 1s)}, false},
+        RetryRule{"listed_at_once", ListedRetry{{0s}}, true},
+        RetryRule{"listed_negative", ListedRetry{{-1ms}}, false},
+        RetryRule{"listed_second_too_long", ListedRetry{{1s, 24h + 1ms}}, false},
+        RetryRule{"exponential_most", ExponentialRetry{100, 24h, 24h}, true},
+        RetryRule{"exponential_too_many", ExponentialRetry{101, 1s, 1s}, false},
+        RetryRule{"exponential_shortest", ExponentialRetry{1, 1ms, 1ms}, true},
+        RetryRule{"exponential_no_base", ExponentialRetry{1, 0ms, 1ms}, false},
+        RetryRule{"exponential_cap_too_long", ExponentialRetry{1, 1s, 24h + 1ms}, false},
+        RetryRule{"exponential_cap_below_base", ExponentialRetry{1, 2s, 2s - 1ms}, false}),
     [](const auto& tested) { return std::string{tested.param.name}; });
 
 }  // namespace

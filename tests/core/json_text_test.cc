@@ -11,13 +11,13 @@ using namespace std::string_literals;
 
 // --- base64 ------------------------------------------------------------------
 
-struct Base64Case {
+struct Encoded {
   const char* name;
   std::string bytes;
   std::string text;
 };
 
-class Base64TextTest : public testing::TestWithParam<Base64Case> {};
+class Base64TextTest : public testing::TestWithParam<Encoded> {};
 
 TEST_P(Base64TextTest, IsWrittenAndReadAsTheTableSays) {
   EXPECT_EQ(base64(GetParam().bytes), GetParam().text);
@@ -26,13 +26,13 @@ TEST_P(Base64TextTest, IsWrittenAndReadAsTheTableSays) {
 
 INSTANTIATE_TEST_SUITE_P(
     Rfc4648, Base64TextTest,
-    testing::Values(Base64Case{"nothing", "", ""}, Base64Case{"one_byte", "f", "Zg=="},
-                    Base64Case{"two_bytes", "fo", "Zm8="}, Base64Case{"three_bytes", "foo", "Zm9v"},
-                    Base64Case{"four_bytes", "foob", "Zm9vYg=="},
-                    Base64Case{"five_bytes", "fooba", "Zm9vYmE="},
-                    Base64Case{"six_bytes", "foobar", "Zm9vYmFy"},
-                    Base64Case{"zero_bytes", "\0\0"s, "AAA="},
-                    Base64Case{"the_last_two_digits", "\xFB\xEF\xBE\xFF\xFF\xFF", "++++////"}),
+    testing::Values(Encoded{"nothing", "", ""}, Encoded{"one_byte", "f", "Zg=="},
+                    Encoded{"two_bytes", "fo", "Zm8="}, Encoded{"three_bytes", "foo", "Zm9v"},
+                    Encoded{"four_bytes", "foob", "Zm9vYg=="},
+                    Encoded{"five_bytes", "fooba", "Zm9vYmE="},
+                    Encoded{"six_bytes", "foobar", "Zm9vYmFy"},
+                    Encoded{"zero_bytes", "\0\0"s, "AAA="},
+                    Encoded{"the_last_two_digits", "\xFB\xEF\xBE\xFF\xFF\xFF", "++++////"}),
     [](const auto& row) { return std::string{row.param.name}; });
 
 TEST(Base64, AnyBytesComeBack) {

@@ -17,7 +17,7 @@ using storage::Condition;
 using storage::EndState;
 using storage::Seq;
 
-const storage::EventId kEvent{storage::FunctionId{1}, storage::Lane{}, Seq{17}};
+const storage::EventId kAnswered{storage::FunctionId{1}, storage::Lane{}, Seq{17}};
 
 WallTime wall(int64_t ms) { return from_ms<WallTime>(ms); }
 
@@ -79,15 +79,15 @@ TEST(Answers, EveryRefusalHasItsErrorType) {
 }
 
 TEST(Answers, AnAcceptedEventIs202) {
-  EXPECT_EQ(answer(core::Accepted{kEvent, false, {}}), with_id(R"("StatusCode":202,)", ""));
-  EXPECT_EQ(answer(core::Accepted{kEvent, true, {}}),
+  EXPECT_EQ(answer(core::Accepted{kAnswered, false, {}}), with_id(R"("StatusCode":202,)", ""));
+  EXPECT_EQ(answer(core::Accepted{kAnswered, true, {}}),
             with_id(R"("StatusCode":202,)", R"(,"Duplicate":true)"));
   EXPECT_EQ(answer(core::DryRunPassed{}), R"({"StatusCode":204})");
 }
 
 TEST(Answers, ADuplicateOfAnEndedEventTellsItsEnding) {
   const auto with = [](const storage::StoredAnswer& ending, const std::string& text) {
-    EXPECT_EQ(answer(core::Accepted{kEvent, true, ending}),
+    EXPECT_EQ(answer(core::Accepted{kAnswered, true, ending}),
               with_id(R"("StatusCode":202,)", R"(,"Duplicate":true,"Ending":{)" + text + "}"));
   };
   storage::StoredAnswer ending = stored(EndState::succeeded, Condition::success);
@@ -105,7 +105,7 @@ TEST(Answers, ADuplicateOfAnEndedEventTellsItsEnding) {
 }
 
 TEST(Answers, ASynchronousCallReturnsItsResultOrAnErrorObject) {
-  core::Returned returned{kEvent, false, stored(EndState::succeeded, Condition::success)};
+  core::Returned returned{kAnswered, false, stored(EndState::succeeded, Condition::success)};
   returned.answer.result = "42";
   EXPECT_EQ(answer(returned), with_id(R"("StatusCode":200,)", R"(,"Payload":b"42")"));
   returned.duplicate = true;
@@ -117,7 +117,7 @@ TEST(Answers, ASynchronousCallReturnsItsResultOrAnErrorObject) {
   EXPECT_EQ(answer(returned),
             with_id(R"("StatusCode":200,)", R"(,"Duplicate":true,"Payload":b"")"));
 
-  core::Returned failed{kEvent, false, stored(EndState::failed, Condition::function_error)};
+  core::Returned failed{kAnswered, false, stored(EndState::failed, Condition::function_error)};
   failed.answer.error_type = "Runtime.ExitError";
   failed.answer.error_message = "exit status 1";
   EXPECT_EQ(answer(failed),
@@ -128,11 +128,11 @@ TEST(Answers, ASynchronousCallReturnsItsResultOrAnErrorObject) {
 }
 
 TEST(Answers, ACancelledEventTellsHowItEnded) {
-  EXPECT_EQ(answer(core::CancelAnswer{kEvent, EndState::cancelled}),
+  EXPECT_EQ(answer(core::CancelAnswer{kAnswered, EndState::cancelled}),
             with_id("", R"(,"State":"cancelled")"));
-  EXPECT_EQ(answer(core::CancelAnswer{kEvent, EndState::succeeded}),
+  EXPECT_EQ(answer(core::CancelAnswer{kAnswered, EndState::succeeded}),
             with_id("", R"(,"State":"succeeded")"));
-  EXPECT_EQ(answer(core::CancelAnswer{kEvent, EndState::failed}),
+  EXPECT_EQ(answer(core::CancelAnswer{kAnswered, EndState::failed}),
             with_id("", R"(,"State":"dead")"));
 }
 
@@ -171,7 +171,7 @@ TEST(Answers, MessagesComeWithReceiptsAndTheIdThatTheSenderWasTold) {
 
 storage::EventView pending() {
   storage::EventView view;
-  view.id = kEvent;
+  view.id = kAnswered;
   view.spent.attempt = AttemptNumber{2};
   view.spent.failures = 1;
   view.spent.interruptions = 1;
@@ -184,7 +184,7 @@ storage::EventView pending() {
 storage::EventView ended(EndState state, Condition condition) {
   storage::EventView view = pending();
   view.ending.emplace();
-  view.ending->event = kEvent;
+  view.ending->event = kAnswered;
   view.ending->state = state;
   view.ending->condition = condition;
   view.ending->ended_wall = wall(3000);
@@ -257,7 +257,7 @@ TEST(EventViews, AListLeavesOutAttemptsAndMayBeEmptyWithAMarker) {
 }
 
 TEST(DeadLetters, AListHasRowsAndOneHasItsPayloadToo) {
-  storage::DeadLetterRow row{{kEvent.function, kEvent.seq, storage::Generation{4}}, {}};
+  storage::DeadLetterRow row{{kAnswered.function, kAnswered.seq, storage::Generation{4}}, {}};
   row.record.died_wall = wall(4000);
   row.record.spent.attempt = AttemptNumber{3};
   row.record.error_type = "T";
@@ -274,7 +274,7 @@ TEST(DeadLetters, AListHasRowsAndOneHasItsPayloadToo) {
   auto record = std::make_shared<storage::EventRecord>();
   record->payload = "abc";
   const storage::LoadedDeadLetter dead_letter{row.key, row.record};
-  const storage::LoadedEvent loaded{kEvent, record, {}, dead_letter, {}};
+  const storage::LoadedEvent loaded{kAnswered, record, {}, dead_letter, {}};
   out.clear();
   append_dead_letter(out, kMsgid, loaded, ledger_of_tests());
   EXPECT_EQ(text_of(out), with_id("", text + R"(,"Payload":b"abc",)" + kAttempts));
@@ -282,7 +282,7 @@ TEST(DeadLetters, AListHasRowsAndOneHasItsPayloadToo) {
 
 TEST(Payload, ComesWithTheNamesOfItsEvent) {
   storage::EventRecord record;
-  record.id = kEvent;
+  record.id = kAnswered;
   record.payload = "abc";
   std::string out;
   append_payload(out, kMsgid, record, ledger_of_tests());

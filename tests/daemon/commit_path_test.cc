@@ -20,7 +20,7 @@ namespace {
 
 using core::StepSeq;
 
-core::Effect reply(uint64_t ticket) {
+core::Effect reply_to(uint64_t ticket) {
   return core::Reply{core::Ticket{ticket}, core::DryRunPassed{}};
 }
 
@@ -34,9 +34,9 @@ std::vector<uint64_t> open(EffectGate& gate, uint64_t watermark) {
 
 TEST(EffectGate, LetsOutOnlyWhatIsAtOrBelowTheWatermark) {
   EffectGate gate;
-  gate.hold(StepSeq{1}, {reply(1)});
-  gate.hold(StepSeq{2}, {reply(2), reply(20)});
-  gate.hold(StepSeq{3}, {reply(3)});
+  gate.hold(StepSeq{1}, {reply_to(1)});
+  gate.hold(StepSeq{2}, {reply_to(2), reply_to(20)});
+  gate.hold(StepSeq{3}, {reply_to(3)});
   EXPECT_EQ(open(gate, 0), (std::vector<uint64_t>{}));
   EXPECT_EQ(open(gate, 2), (std::vector<uint64_t>{1, 2, 20}));
   EXPECT_FALSE(gate.empty());
@@ -46,11 +46,11 @@ TEST(EffectGate, LetsOutOnlyWhatIsAtOrBelowTheWatermark) {
 
 TEST(EffectGate, HoldsWhatIsProducedWhileItOpens) {
   EffectGate gate;
-  gate.hold(StepSeq{1}, {reply(1)});
+  gate.hold(StepSeq{1}, {reply_to(1)});
   std::vector<uint64_t> tickets;
   gate.open_to(StepSeq{1}, [&](core::Effect&& effect) {
     tickets.push_back(std::get<core::Reply>(effect).ticket.value);
-    if (tickets.size() == 1) gate.hold(StepSeq{2}, {reply(2)});
+    if (tickets.size() == 1) gate.hold(StepSeq{2}, {reply_to(2)});
   });
   EXPECT_EQ(tickets, (std::vector<uint64_t>{1}));
   EXPECT_FALSE(gate.empty());
@@ -59,12 +59,12 @@ TEST(EffectGate, HoldsWhatIsProducedWhileItOpens) {
 TEST(EffectGate, LeavesAnEmptyListInTheMemoryOfAnEarlierOne) {
   EffectGate gate;
   std::vector<core::Effect> first;
-  first.push_back(reply(1));
+  first.push_back(reply_to(1));
   const core::Effect* const memory = first.data();
   gate.hold(StepSeq{1}, std::move(first));
   open(gate, 1);
   std::vector<core::Effect> second;
-  second.push_back(reply(2));
+  second.push_back(reply_to(2));
   gate.hold(StepSeq{2}, std::move(second));
   EXPECT_TRUE(second.empty());
   EXPECT_EQ(second.data(), memory);
@@ -76,11 +76,11 @@ TEST(EffectGate, KeepsNoMemoryOfALongList) {
     EffectGate gate;
     std::vector<core::Effect> effects;
     effects.reserve(room);
-    effects.push_back(reply(1));
+    effects.push_back(reply_to(1));
     gate.hold(StepSeq{1}, std::move(effects));
     open(gate, 1);
     std::vector<core::Effect> next;
-    next.push_back(reply(2));
+    next.push_back(reply_to(2));
     gate.hold(StepSeq{2}, std::move(next));
     EXPECT_EQ(next.capacity(), room == 8 ? room : 0);
   }

@@ -14,16 +14,6 @@ namespace {
 
 constexpr size_t kRememberedMax = 100;
 
-test::SeenState seen(storage::EndState state) {
-  switch (state) {
-    case storage::EndState::succeeded: return test::SeenState::succeeded;
-    case storage::EndState::failed: return test::SeenState::failed;
-    case storage::EndState::cancelled: return test::SeenState::cancelled;
-  }
-  CHECK(!"a state without a name");
-  return {};
-}
-
 template <class Kept>
 void keep(std::deque<Kept>& kept, Kept value) {
   kept.push_back(std::move(value));

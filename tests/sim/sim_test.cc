@@ -46,7 +46,7 @@ std::string regressions_path() {
 }
 
 // Not for mutants, which fail on purpose.
-void keep(uint64_t seed) {
+void keep_seed(uint64_t seed) {
   if (options.seed || std::getenv("HOLDFAST_MUTANT") != nullptr) return;
   std::ofstream file{regressions_path(), std::ios::app};
   if (file << seed << '\n') std::printf("kept in tests/sim/regressions.txt: commit it\n");
@@ -65,7 +65,7 @@ void run_seed(uint64_t seed) {
   }
   if (!testing::Test::HasFailure()) return;
   std::printf("to repeat: sim_test --seed %" PRIu64 "\n", seed);
-  keep(seed);
+  keep_seed(seed);
 }
 
 std::vector<uint64_t> regressions() {

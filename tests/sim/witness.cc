@@ -20,16 +20,6 @@ std::map<std::string, test::FunctionRules> rules_of(const config::Settings& sett
   return rules;
 }
 
-SeenState seen(EndState state) {
-  switch (state) {
-    case EndState::succeeded: return SeenState::succeeded;
-    case EndState::failed: return SeenState::failed;
-    case EndState::cancelled: return SeenState::cancelled;
-  }
-  CHECK(!"a state without a name");
-  return {};
-}
-
 // Which event a destination's message tells of; empty: a client sent it.
 std::optional<EventId> told_of(const MessageRecord& message, BoxTag box) {
   auto attribute = message.attributes.find("RequestID");
@@ -56,6 +46,16 @@ std::set<QueueId> queues_emptied(const Batch& batch) {
 }
 
 }  // namespace
+
+SeenState seen(EndState state) {
+  switch (state) {
+    case EndState::succeeded: return SeenState::succeeded;
+    case EndState::failed: return SeenState::failed;
+    case EndState::cancelled: return SeenState::cancelled;
+  }
+  CHECK(!"a state without a name");
+  return {};
+}
 
 std::string name_of(const EventId& id) {
   return std::to_string(id.function.value) + "/" + std::to_string(id.seq.value);

@@ -12,6 +12,9 @@
 
 namespace holdfast::sim {
 
+// In the words of the checker.
+test::SeenState seen(storage::EndState state);
+
 std::string name_of(const storage::EventId& id);
 
 class Witness {

@@ -7,6 +7,7 @@
 #include "storage/limits.h"
 #include "storage/memory_store.h"
 #include "tests/storage/record_samples.h"
+#include "tests/storage/store_support.h"
 
 namespace holdfast::storage {
 namespace {
@@ -15,13 +16,6 @@ std::string big_endian(uint64_t number) {
   std::string bytes;
   append_be64(bytes, number);
   return bytes;
-}
-
-Write put(Family family, std::string key, std::string value) {
-  return {family, WriteOp::put, std::move(key), std::move(value)};
-}
-Write single_delete(Family family, std::string key) {
-  return {family, WriteOp::single_delete, std::move(key), {}};
 }
 
 std::vector<Write> rows_of(Mutation mutation) {

@@ -126,7 +126,7 @@ std::string key_number(uint64_t number) {
   return key;
 }
 
-std::string key_of(Comes comes, uint64_t n, Random& random) {
+std::string user_key(Comes comes, uint64_t n, Random& random) {
   switch (comes) {
     case Comes::anywhere:
       return std::string(random.up_to(3), static_cast<char>(random.up_to(255)));
@@ -149,14 +149,14 @@ TYPED_TEST(EntryLists, finds_what_a_sorted_set_finds) {
     Entries<TypeParam> entries;
     std::set<Rank> model;
     for (uint64_t n = 1; n <= 3000; ++n) {
-      const std::string key = key_of(comes, n, random);
+      const std::string key = user_key(comes, n, random);
       entries.insert(key, n);
       model.insert(rank_of({key, n}));
 
       // Of hashes, one that is there or about to come, or a new one.
       const std::string asked = comes == Comes::as_hashes && random.chance(50)
                                     ? key
-                                    : key_of(comes, 1 + random.up_to(n), random);
+                                    : user_key(comes, 1 + random.up_to(n), random);
       const EntryKey sought{asked, random.up_to(n)};
       const auto place = model.lower_bound(rank_of(sought));
       ASSERT_EQ(rank_at(entries.list.at_or_behind(sought)), rank_at(model, place));

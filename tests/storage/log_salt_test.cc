@@ -18,9 +18,8 @@ namespace holdfast::storage {
 namespace {
 
 using test::batch;
+using test::kBlockBytes;
 using test::log_of;
-
-constexpr size_t kBlockBytes = LogReader::kBlockBytes;
 
 constexpr uint32_t kSecret = 0xC0FFEE;
 
@@ -33,7 +32,7 @@ std::string written_over(const std::string& older, const std::string& log) {
   return log + older.substr(std::min(older.size(), log.size()));
 }
 
-AuditReport audit_of(const std::string& log, uint64_t number = 5) {
+AuditReport verdict_on(const std::string& log, uint64_t number = 5) {
   WalStream stream{std::nullopt};
   LogReader reader = test::reader_of(log, log_salt(number, kSecret));
   CHECK(static_cast<bool>(stream.read_log("00000" + std::to_string(number) + ".log", reader)));
@@ -71,8 +70,8 @@ TEST(SaltStream, salts_every_record_however_its_bytes_come) {
     const std::string log =
         log_of({batch(1, 1, filler), batch(2, 1), batch(3, 1, 100'000), batch(4, 1)});
     const std::string whole = salted(log, 5);
-    EXPECT_EQ(audit_of(whole).batch_count, 4u) << room;
-    EXPECT_EQ(audit_of(whole, 6).batch_count, 0u) << room;
+    EXPECT_EQ(verdict_on(whole).batch_count, 4u) << room;
+    EXPECT_EQ(verdict_on(whole, 6).batch_count, 0u) << room;
     EXPECT_EQ(salted(whole, 5), log) << room;
 
     std::string pieces = log;
@@ -100,7 +99,7 @@ TEST(WrittenOver, what_is_left_of_the_older_log_is_not_read) {
   const std::string older = salted(many_batches(1, 400, 500), 4);
   for (const int count : {0, 1, 63, 64, 65, 300}) {
     const std::string own = salted(many_batches(401, count, 500), 5);
-    const AuditReport report = audit_of(written_over(older, own));
+    const AuditReport report = verdict_on(written_over(older, own));
     EXPECT_EQ(report.verdict, WalVerdict::torn_tail) << count;
     EXPECT_EQ(report.batch_count, static_cast<uint64_t>(count));
     EXPECT_EQ(report.whole_bytes.at("000005.log"), own.size());
@@ -112,12 +111,12 @@ TEST(WrittenOver, no_batch_is_put_together_from_two_logs) {
   const std::string older = salted(log_of({batch(1, 1), batch(2, 1, 100'000)}), 4);
   const std::string own = salted(log_of({batch(3, 1), batch(4, 1, 100'000)}), 5);
   for (size_t blocks = 1; blocks <= 3; ++blocks) {
-    const AuditReport report = audit_of(written_over(older, own.substr(0, blocks * kBlockBytes)));
+    const AuditReport report = verdict_on(written_over(older, own.substr(0, blocks * kBlockBytes)));
     EXPECT_EQ(report.verdict, WalVerdict::torn_tail);
     EXPECT_EQ(report.batch_count, 1u);
     EXPECT_EQ(report.last_good_sequence, 3u);
   }
-  EXPECT_EQ(audit_of(own).batch_count, 2u);
+  EXPECT_EQ(verdict_on(own).batch_count, 2u);
 }
 
 // A write the disk has lost shows the older log in the middle of the newer one.
@@ -127,7 +126,7 @@ TEST(WrittenOver, an_older_record_between_two_of_its_own_is_damage) {
   const size_t record = own.size() / 50;
   std::string log = written_over(older, own);
   log.replace(10 * record, record, older, 10 * record, record);
-  const AuditReport report = audit_of(log);
+  const AuditReport report = verdict_on(log);
   EXPECT_EQ(report.verdict, WalVerdict::damaged);
   EXPECT_EQ(report.batch_count, 10u);
   EXPECT_EQ(report.next_intact_sequence, 112u);
@@ -143,7 +142,7 @@ TEST(WrittenOver, a_payload_that_looks_like_a_record_is_no_proof) {
   for (const std::string& record : {forged, test::with_salt(forged, log_salt(5, 0)),
                                     test::with_salt(forged, log_salt(5, kSecret + 1))}) {
     for (const std::string& front : {own, own.substr(0, own.size() - 5), std::string{}}) {
-      const AuditReport report = audit_of(front + "what is left" + record + "of a payload");
+      const AuditReport report = verdict_on(front + "what is left" + record + "of a payload");
       EXPECT_EQ(report.verdict, WalVerdict::torn_tail) << report.sentence;
       EXPECT_EQ(report.batch_count, front == own ? 1u : 0u);
     }

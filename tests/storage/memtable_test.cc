@@ -49,7 +49,7 @@ std::unique_ptr<rocksdb::DB> open_database(const std::string& path,
 
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
-Rows rows_of(rocksdb::DB& database, const rocksdb::ReadOptions& options, bool backwards) {
+Rows rows_in(rocksdb::DB& database, const rocksdb::ReadOptions& options, bool backwards) {
   Rows rows;
   const std::unique_ptr<rocksdb::Iterator> row{database.NewIterator(options)};
   for (backwards ? row->SeekToLast() : row->SeekToFirst(); row->Valid();
@@ -112,19 +112,19 @@ TEST_P(Memtable, reads_as_the_one_of_rocksdb_does) {
     ASSERT_EQ(sought(*ours_, asked, true), sought(*theirs, asked, true));
   }
   for (const bool backwards : {false, true}) {
-    EXPECT_EQ(rows_of(*ours_, {}, backwards), rows_of(*theirs, {}, backwards));
+    EXPECT_EQ(rows_in(*ours_, {}, backwards), rows_in(*theirs, {}, backwards));
     std::vector<Rows> then;
     for (size_t one = 0; one < 2; ++one) {
       rocksdb::ReadOptions options;
       options.snapshot = snapshots[one];
-      then.push_back(rows_of(*both[one], options, backwards));
+      then.push_back(rows_in(*both[one], options, backwards));
     }
     EXPECT_EQ(then[0], then[1]);
     EXPECT_GT(then[0].size(), 20u);
   }
   for (size_t one = 0; one < 2; ++one) both[one]->ReleaseSnapshot(snapshots[one]);
   ASSERT_TRUE(ours_->Flush({}).ok());
-  EXPECT_EQ(rows_of(*ours_, {}, false), rows_of(*theirs, {}, false));
+  EXPECT_EQ(rows_in(*ours_, {}, false), rows_in(*theirs, {}, false));
 }
 
 // RocksDB never frees an iterator over a memtable, and loses the one of a Get.
@@ -178,7 +178,7 @@ TEST_P(Memtable, an_iterator_outlives_the_writing_of_its_memtable) {
   row->Next();
   EXPECT_FALSE(row->Valid()) << "it sees what there was when it was made";
   row.reset();
-  EXPECT_EQ(rows_of(*ours_, {}, false).size(), 3u);
+  EXPECT_EQ(rows_in(*ours_, {}, false).size(), 3u);
 }
 
 // Hands out memtables of ours, and remembers the last one.

@@ -339,7 +339,7 @@ class ColdStore final : public Store {
 
 // --- idempotency -------------------------------------------------------------
 
-KeyHash hash(uint8_t first) {
+KeyHash hash_from(uint8_t first) {
   KeyHash hash{};
   hash[0] = first;
   return hash;
@@ -347,21 +347,21 @@ KeyHash hash(uint8_t first) {
 
 TEST_F(Pages, AKeyIsFoundByItsHash) {
   const IdempotencyRecord record = full_sample<IdempotencyRecord>();
-  commit(PutIdempotency{hash(1), std::make_shared<IdempotencyRecord>(record)});
-  EXPECT_EQ(*load_key(store_, hash(1)), record);
-  EXPECT_EQ(*load_key(store_, hash(2)), std::nullopt);
+  commit(PutIdempotency{hash_from(1), std::make_shared<IdempotencyRecord>(record)});
+  EXPECT_EQ(*load_key(store_, hash_from(1)), record);
+  EXPECT_EQ(*load_key(store_, hash_from(2)), std::nullopt);
 }
 
 TEST_F(Pages, ACachedKeyIsToldWithoutTheDiskOrNotAtAll) {
   using Known = std::optional<IdempotencyRecord>;
   const IdempotencyRecord record = full_sample<IdempotencyRecord>();
-  commit(PutIdempotency{hash(1), std::make_shared<IdempotencyRecord>(record)});
-  EXPECT_EQ(std::get<Known>(*load_cached_key(store_, hash(1))), record);
-  EXPECT_EQ(std::get<Known>(*load_cached_key(store_, hash(2))), std::nullopt);
-  commit_raw(Family::idempotency, std::string{idempotency_row_key(hash(3))}, "?");
-  EXPECT_EQ(load_cached_key(store_, hash(3)).error().code, Errc::corrupt);
+  commit(PutIdempotency{hash_from(1), std::make_shared<IdempotencyRecord>(record)});
+  EXPECT_EQ(std::get<Known>(*load_cached_key(store_, hash_from(1))), record);
+  EXPECT_EQ(std::get<Known>(*load_cached_key(store_, hash_from(2))), std::nullopt);
+  commit_raw(Family::idempotency, std::string{idempotency_row_key(hash_from(3))}, "?");
+  EXPECT_EQ(load_cached_key(store_, hash_from(3)).error().code, Errc::corrupt);
   const ColdStore cold;
-  EXPECT_TRUE(std::holds_alternative<NeedsDisk>(*load_cached_key(cold, hash(1))));
+  EXPECT_TRUE(std::holds_alternative<NeedsDisk>(*load_cached_key(cold, hash_from(1))));
 }
 
 TEST_F(Pages, KeysExpireAtTheirTimeAndOnlyAfterTheirEnding) {
@@ -369,23 +369,23 @@ TEST_F(Pages, KeysExpireAtTheirTimeAndOnlyAfterTheirEnding) {
     IdempotencyRecord record = full_sample<IdempotencyRecord>();
     record.expires_at = at_ms<LitPoint>(expires_ms);
     if (!ended) record.answer.reset();
-    commit(PutIdempotency{hash(first), std::make_shared<IdempotencyRecord>(record)});
+    commit(PutIdempotency{hash_from(first), std::make_shared<IdempotencyRecord>(record)});
   };
   put_key(1, 100, true);
   put_key(2, 101, true);
   put_key(3, 0, false);
   put_key(4, 500, true);
   put_key(255, 99, true);
-  const KeyPage page = *load_expired_keys(store_, hash(0), at_ms<LitPoint>(100), 5);
+  const KeyPage page = *load_expired_keys(store_, hash_from(0), at_ms<LitPoint>(100), 5);
   ASSERT_EQ(page.expired.size(), 2u);
-  EXPECT_EQ(page.expired[0].hash, hash(1));
-  EXPECT_EQ(page.expired[1].hash, hash(255));
+  EXPECT_EQ(page.expired[0].hash, hash_from(1));
+  EXPECT_EQ(page.expired[1].hash, hash_from(255));
   EXPECT_EQ(page.next_expiry, at_ms<LitPoint>(101));
   EXPECT_EQ(page.next, std::nullopt);
 
-  const KeyPage first = *load_expired_keys(store_, hash(0), at_ms<LitPoint>(100), 4);
-  EXPECT_EQ(first.next, hash(255));
-  EXPECT_EQ(load_expired_keys(store_, hash(4), at_ms<LitPoint>(1), 9)->next_expiry,
+  const KeyPage first = *load_expired_keys(store_, hash_from(0), at_ms<LitPoint>(100), 4);
+  EXPECT_EQ(first.next, hash_from(255));
+  EXPECT_EQ(load_expired_keys(store_, hash_from(4), at_ms<LitPoint>(1), 9)->next_expiry,
             at_ms<LitPoint>(99));
 }
 

@@ -11,9 +11,9 @@
 namespace holdfast::storage {
 namespace {
 
-constexpr FunctionId kResize{7};
+constexpr FunctionId kThumbnail{7};
 constexpr FunctionId kMail{9};
-const std::vector<FunctionId> kFunctions{FunctionId{1}, kResize, kMail, FunctionId{300}};
+const std::vector<FunctionId> kFunctions{FunctionId{1}, kThumbnail, kMail, FunctionId{300}};
 
 class Views : public testing::Test {
  protected:
@@ -73,25 +73,25 @@ class Views : public testing::Test {
 
   // Each state, of two functions, interleaved; the endings start at 1000.
   void put_one_of_each_and_more() {
-    put_fresh(kResize, 10);
+    put_fresh(kThumbnail, 10);
     put_fresh(kMail, 11);
-    put_waiting(kResize, 12);
-    put_fresh(kResize, 13);
-    put_running(kResize, 20, InvocationType::event);
+    put_waiting(kThumbnail, 12);
+    put_fresh(kThumbnail, 13);
+    put_running(kThumbnail, 20, InvocationType::event);
     put_running(kMail, 21, InvocationType::synchronous);
     put_dead(kMail, 30, 1000);
-    put_dead(kResize, 31, 1001);
+    put_dead(kThumbnail, 31, 1001);
     put_dead(kMail, 32, 1002);
-    put_ended(kResize, 40, 1003, EndState::succeeded);
+    put_ended(kThumbnail, 40, 1003, EndState::succeeded);
     put_ended(kMail, 41, 1004, EndState::failed);
     put_ended(kMail, 42, 1005, EndState::cancelled);
-    put_ended(kResize, 43, 1006, EndState::succeeded);
+    put_ended(kThumbnail, 43, 1006, EndState::succeeded);
     // Died, was redriven, and waits again: its first ending is not its last word.
     put_ended(kMail, 14, 1007, EndState::failed);
     put_waiting(kMail, 14);
     // Died, was redriven, died for good and was discarded.
-    put_ended(kResize, 44, 1008, EndState::failed);
-    put_ended(kResize, 44, 1009, EndState::failed);
+    put_ended(kThumbnail, 44, 1008, EndState::failed);
+    put_ended(kThumbnail, 44, 1009, EndState::failed);
   }
 
   // All pages, joined. A row listed twice would show here.
@@ -139,11 +139,11 @@ Seqs joined(std::initializer_list<Seqs> parts) {
 // --- one event ---------------------------------------------------------------
 
 TEST_F(Views, AFreshEventIsPendingWithoutADueTime) {
-  put_fresh(kResize, 1);
-  const auto seen = view(kResize, 1);
+  put_fresh(kThumbnail, 1);
+  const auto seen = view(kThumbnail, 1);
   ASSERT_TRUE(seen);
   const EventRecord event = full_sample<EventRecord>();
-  EXPECT_EQ(seen->id, id(kResize, 1));
+  EXPECT_EQ(seen->id, id(kThumbnail, 1));
   EXPECT_EQ(seen->state, ViewState::pending);
   EXPECT_EQ(seen->type, InvocationType::event);
   EXPECT_EQ(seen->accepted_wall, event.accepted_wall);
@@ -157,8 +157,8 @@ TEST_F(Views, AFreshEventIsPendingWithoutADueTime) {
 }
 
 TEST_F(Views, AWaitingEventIsPendingWithItsDueTimeAndAttempts) {
-  put_waiting(kResize, 2);
-  const auto seen = view(kResize, 2);
+  put_waiting(kThumbnail, 2);
+  const auto seen = view(kThumbnail, 2);
   ASSERT_TRUE(seen);
   EXPECT_EQ(seen->state, ViewState::pending);
   EXPECT_EQ(seen->due_at, at_ms<TimePoint>(500));
@@ -167,8 +167,8 @@ TEST_F(Views, AWaitingEventIsPendingWithItsDueTimeAndAttempts) {
 }
 
 TEST_F(Views, ARunningEventShowsItsTimesAndItsOwnRow) {
-  put_running(kResize, 3, InvocationType::event);
-  const auto seen = view(kResize, 3);
+  put_running(kThumbnail, 3, InvocationType::event);
+  const auto seen = view(kThumbnail, 3);
   ASSERT_TRUE(seen);
   EXPECT_EQ(seen->state, ViewState::running);
   EXPECT_EQ(seen->running, (std::pair{at_ms<WallTime>(21), at_ms<WallTime>(22)}));
@@ -178,8 +178,8 @@ TEST_F(Views, ARunningEventShowsItsTimesAndItsOwnRow) {
 }
 
 TEST_F(Views, ASynchronousCallIsSeenWithoutARowOfItsOwn) {
-  put_running(kResize, 3, InvocationType::synchronous);
-  const auto seen = view(kResize, 3);
+  put_running(kThumbnail, 3, InvocationType::synchronous);
+  const auto seen = view(kThumbnail, 3);
   ASSERT_TRUE(seen);
   EXPECT_EQ(seen->state, ViewState::running);
   EXPECT_EQ(seen->type, InvocationType::synchronous);
@@ -188,9 +188,9 @@ TEST_F(Views, ASynchronousCallIsSeenWithoutARowOfItsOwn) {
 }
 
 TEST_F(Views, ADeadEventShowsItsEndingAlsoWhenTheHistoryForgotIt) {
-  put_dead(kResize, 4, 1000);
+  put_dead(kThumbnail, 4, 1000);
   for (const Seq cutoff : {Seq{0}, Seq{1001}}) {
-    const auto seen = view(kResize, 4, cutoff);
+    const auto seen = view(kThumbnail, 4, cutoff);
     ASSERT_TRUE(seen);
     EXPECT_EQ(seen->state, ViewState::dead);
     ASSERT_TRUE(seen->ending);
@@ -201,36 +201,36 @@ TEST_F(Views, ADeadEventShowsItsEndingAlsoWhenTheHistoryForgotIt) {
 }
 
 TEST_F(Views, AnEndedEventIsSeenUntilTheHistoryIsCutOff) {
-  put_ended(kResize, 5, 1000, EndState::succeeded);
-  const auto seen = view(kResize, 5, Seq{1000});
+  put_ended(kThumbnail, 5, 1000, EndState::succeeded);
+  const auto seen = view(kThumbnail, 5, Seq{1000});
   ASSERT_TRUE(seen);
   EXPECT_EQ(seen->state, ViewState::succeeded);
   ASSERT_TRUE(seen->ending);
-  EXPECT_EQ(*seen->ending, ending_of(kResize, 5, EndState::succeeded));
+  EXPECT_EQ(*seen->ending, ending_of(kThumbnail, 5, EndState::succeeded));
   EXPECT_EQ(seen->attempts.size(), 2u);
-  EXPECT_FALSE(view(kResize, 5, Seq{1001}));
+  EXPECT_FALSE(view(kThumbnail, 5, Seq{1001}));
 }
 
 TEST_F(Views, AnEventThatEndedTwiceShowsItsLastEnding) {
-  put_ended(kResize, 5, 1000, EndState::failed);
-  put_ended(kResize, 5, 1001, EndState::succeeded);
-  EXPECT_EQ(view(kResize, 5)->state, ViewState::succeeded);
+  put_ended(kThumbnail, 5, 1000, EndState::failed);
+  put_ended(kThumbnail, 5, 1001, EndState::succeeded);
+  EXPECT_EQ(view(kThumbnail, 5)->state, ViewState::succeeded);
 }
 
 TEST_F(Views, ARedrivenEventIsPendingAgain) {
-  put_ended(kResize, 5, 1000, EndState::failed);
-  put_waiting(kResize, 5);
-  EXPECT_EQ(view(kResize, 5)->state, ViewState::pending);
+  put_ended(kThumbnail, 5, 1000, EndState::failed);
+  put_waiting(kThumbnail, 5);
+  EXPECT_EQ(view(kThumbnail, 5)->state, ViewState::pending);
 }
 
 TEST_F(Views, AnUnknownEventIsNotSeen) {
   put_one_of_each_and_more();
-  EXPECT_FALSE(view(kResize, 999));
+  EXPECT_FALSE(view(kThumbnail, 999));
   // The right seq under another function or lane is another id.
   for (const uint64_t seq : {10, 20, 31, 40}) {
-    EXPECT_TRUE(view(kResize, seq)) << seq;
+    EXPECT_TRUE(view(kThumbnail, seq)) << seq;
     EXPECT_FALSE(view(kMail, seq)) << seq;
-    EXPECT_FALSE(*view_event(store_, {kResize, Lane{1}, Seq{seq}}, Seq{})) << seq;
+    EXPECT_FALSE(*view_event(store_, {kThumbnail, Lane{1}, Seq{seq}}, Seq{})) << seq;
   }
 }
 
@@ -263,7 +263,7 @@ TEST_F(Views, AListOfOneFunctionShowsThatFunctionOnly) {
   put_one_of_each_and_more();
   for (const size_t rows_max : {1, 2, 1000}) {
     const PageBudget budget{rows_max, {}};
-    EXPECT_EQ(list_all({kResize, {}}, budget), (Seqs{20, 13, 12, 10, 31, 44, 43, 40}));
+    EXPECT_EQ(list_all({kThumbnail, {}}, budget), (Seqs{20, 13, 12, 10, 31, 44, 43, 40}));
     EXPECT_EQ(list_all({kMail, {}}, budget), (Seqs{21, 14, 11, 32, 30, 42, 41}));
     EXPECT_EQ(list_all({kMail, ViewState::pending}, budget), (Seqs{14, 11}));
     EXPECT_EQ(list_all({FunctionId{8}, {}}, budget), Seqs{});
@@ -273,7 +273,7 @@ TEST_F(Views, AListOfOneFunctionShowsThatFunctionOnly) {
 TEST_F(Views, APageWhoseBudgetIsSpentStillGetsFurther) {
   put_one_of_each_and_more();
   // Forty dead ones, which a list of pending events must step over.
-  for (uint64_t seq = 100; seq < 140; ++seq) put_dead(kResize, seq, 1000 + seq);
+  for (uint64_t seq = 100; seq < 140; ++seq) put_dead(kThumbnail, seq, 1000 + seq);
   const PageBudget impatient{1000, [] { return true; }};
   EXPECT_EQ(list_all({std::nullopt, ViewState::pending}, impatient), kPending);
 

@@ -18,9 +18,9 @@ namespace {
 
 using test::batch;
 using test::fragment;
+using test::kBlockBytes;
 using test::log_of;
 
-constexpr size_t kBlockBytes = 32768;
 constexpr size_t kHeaderBytes = 7;
 
 // Without salts, which log_salt_test has.

@@ -19,9 +19,9 @@ namespace holdfast::storage {
 namespace {
 
 constexpr uint64_t kEventCount = 20;
-constexpr FunctionId kResize{1};
+constexpr FunctionId kTheFunction{1};
 
-EventId event(uint64_t seq) { return {kResize, Lane{}, Seq{seq}}; }
+EventId event_id(uint64_t seq) { return {kTheFunction, Lane{}, Seq{seq}}; }
 
 // A killed box: one commit for each event, numbered from 1; then one that starts the
 // first event. Its files are copied while the store is open, as a crash leaves them.
@@ -32,12 +32,12 @@ class DamagedStore : public testing::Test {
     const auto store = open_store({.directory = live});
     for (uint64_t seq = 1; seq <= kEventCount; ++seq) {
       EventRecord record;
-      record.id = event(seq);
+      record.id = event_id(seq);
       record.payload = std::string(500, 'p');
       commit_of(*store, seq, {PutEvent{std::make_shared<const EventRecord>(record)}});
     }
     RunningRecord running;
-    running.event = event(1);
+    running.event = event_id(1);
     commit_of(*store, kEventCount, {PutRunning{{Seq{1}, Generation{1}}, running}});
     std::filesystem::copy(live, path_);
     log_ = newest_log();
@@ -56,7 +56,7 @@ class DamagedStore : public testing::Test {
     state.next_function = FunctionId{2};
     state.accepted = last_seq;
     Batch batch{std::move(mutations)};
-    batch.push(PutFunction{kResize, function});
+    batch.push(PutFunction{kTheFunction, function});
     batch.push(PutState{state});
     std::vector<Write> writes = encode(batch);
     if (last_seq == 1) {
@@ -122,7 +122,7 @@ TEST_F(DamagedStore, names_the_lost_events_and_those_that_are_set_back) {
   ASSERT_FALSE(gone.empty());
   EXPECT_EQ(gone.back(), kEventCount);
   EXPECT_EQ(gone.size(), kEventCount + 1 - gone.front());
-  for (const LostEvent& lost : loss.events) EXPECT_EQ(lost.id.function, kResize);
+  for (const LostEvent& lost : loss.events) EXPECT_EQ(lost.id.function, kTheFunction);
   EXPECT_EQ(loss.batch_count, gone.size() + 1);
   EXPECT_TRUE(loss.all_events);
   // The one in the damaged bytes is the only one without a name.

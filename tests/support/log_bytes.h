@@ -21,6 +21,8 @@
 
 namespace holdfast::test {
 
+inline constexpr size_t kBlockBytes = storage::LogReader::kBlockBytes;
+
 inline void append_le(std::string& out, uint64_t number, int bytes) {
   for (int n = 0; n < bytes; ++n) out.push_back(static_cast<char>((number >> (8 * n)) & 0xFF));
 }
@@ -44,14 +46,12 @@ inline std::string fragment(char type, const std::string& payload) {
 
 // Fills up a block that has no room for a header.
 inline void end_block_if_full(std::string& log) {
-  constexpr size_t kBlockBytes = storage::LogReader::kBlockBytes;
   const size_t room = kBlockBytes - log.size() % kBlockBytes;
   if (room < storage::LogReader::kHeaderBytes) log.append(room, '\0');
 }
 
 // Appends as RocksDB's log writer does: fragments that end with their block.
 inline void append_batch(std::string& log, std::string rest) {
-  constexpr size_t kBlockBytes = storage::LogReader::kBlockBytes;
   for (bool first = true;; first = false) {
     end_block_if_full(log);
     const size_t room = kBlockBytes - log.size() % kBlockBytes;

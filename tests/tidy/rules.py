@@ -222,6 +222,27 @@ def sources_are_built(root):
             yield f"{path}:1: no meson.build above it names this file"
 
 
+# Each of their files is a program of its own.
+SEPARATE_PROGRAMS = ("tests/bench", "tests/fuzz")
+
+
+def hidden_names_are_unique(root):
+    """In an unnamed namespace, a name that another file of the folder has there as well.
+
+    Sanitized builds compile several files as one (tests/run.sh). A type or a constant that is
+    there twice would not compile, and a function would be overloaded in silence.
+    """
+    first = {}
+    for path in files(root, SOURCE_FOLDERS + ("tests",), (".cc",)):
+        folder = os.path.dirname(path)
+        if folder in SEPARATE_PROGRAMS:
+            continue
+        for space, name, line in source_text.hidden_names(read(root, path)):
+            other = first.setdefault((folder, space, name), path)
+            if other != path:
+                yield f"{path}:{line}: {name} is in {other} as well: share it or rename it"
+
+
 def top_level_is_fixed(root):
     entries = set(os.listdir(root))
     for name in sorted(TOP_LEVEL - entries):
@@ -242,5 +263,6 @@ RULES = (
     lines_are_clean,
     no_banned_words,
     sources_are_built,
+    hidden_names_are_unique,
     top_level_is_fixed,
 )

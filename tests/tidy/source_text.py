@@ -99,3 +99,34 @@ def functions(text):
             parens = max(0, parens + {"(": 1, ")": -1}.get(char, 0))
             head += char
         index += 1
+
+
+
+_NAMESPACE = re.compile(r"namespace ([\w:]+) \{")
+_ONE_LINE_TEMPLATE = re.compile(r"template <.*>\s")
+_DECLARED = re.compile(
+    r"(?:struct|class|enum class|enum) (\w+)\b(?!;)"
+    r"|(?:constexpr|const) [\w:<>,&* ]*?[ &*](\w+)(?:\[\d*\])?(?: =|\{|;)"
+    r"|[A-Za-z_\[][\w:<>,&*\[\] ]*?[ &*](\w+)\("
+)
+# Its macros, and the printers that it finds by the type of their argument.
+_OF_GOOGLETEST = re.compile(r"[A-Z_]+$|PrintTo$")
+
+
+def hidden_names(text):
+    """(namespace, name, line) of what unnamed namespaces declare at the beginning of a line."""
+    space, hidden = "", False
+    lines = zip(text.split("\n"), code_only(text).split("\n"))
+    for number, (line, code) in enumerate(lines, start=1):
+        named = _NAMESPACE.match(code)
+        if named:
+            space = named.group(1)
+        elif code.startswith("namespace {"):
+            hidden = True
+        elif line == "}  // namespace":
+            hidden = False
+        elif hidden:
+            declared = _DECLARED.match(_ONE_LINE_TEMPLATE.sub("", code, count=1))
+            name = declared and next(group for group in declared.groups() if group)
+            if name and not _OF_GOOGLETEST.match(name):
+                yield space, name, number

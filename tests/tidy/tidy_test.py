@@ -177,6 +177,31 @@ class PlantedOffences(unittest.TestCase):
             self.assert_found(rules.no_banned_words, {"config/a.cc": text}, name)
         self.assert_clean(rules.no_banned_words, {"tests/a.cc": "sleep_for(1s);\n"})
 
+    def test_a_hidden_name_that_is_in_two_files_is_found(self):
+        def tree(first, second, folder="daemon"):
+            hidden = "namespace holdfast::{} {{\nnamespace {{\n{}\n}}  // namespace\n}}\n"
+            return {
+                "daemon/a.cc": hidden.format("daemon", first),
+                f"{folder}/b.cc": hidden.format("daemon", second),
+            }
+
+        rule = rules.hidden_names_are_unique
+        for first, second in (
+            ("int size(int n) {", "int size(const std::string& text) {"),
+            ("constexpr size_t kMost = 3;", "constexpr int kMost{4};"),
+            ("struct Row {", "class Row final : public Base {"),
+            ("template <class T> void put(T t) {", "[[noreturn]] void put();"),
+        ):
+            with self.subTest(first):
+                self.assert_found(rule, tree(first, second), "daemon/a.cc as well")
+                self.assert_clean(rule, tree(first, second, folder="client"))
+                self.assert_clean(rule, tree(first, "  " + second))  # in a function or a type
+                self.assert_clean(rule, tree(first, "// " + second))
+        self.assert_clean(rule, tree("}  // namespace\nint size() {", "int size() {"))
+        self.assert_clean(rule, tree("TEST(A, b) {", "TEST(A, c) {"))
+        self.assert_clean(rule, {"tests/fuzz/a.cc": tree("int f() {", "")["daemon/a.cc"],
+                                 "tests/fuzz/b.cc": tree("int f() {", "")["daemon/a.cc"]})
+
     def test_a_source_that_is_not_built_is_found(self):
         tree = {"config/meson.build": "lib(\n  'a.cc',\n  # 'b.cc',\n)\n"}
         tree.update({"config/a.cc": "", "config/b.cc": ""})
