@@ -168,7 +168,7 @@ std::vector<Decision> ChildPool::decide(TimePoint now) {
   if (closed_ || broken_) {
     for (const Seq event : std::exchange(queue_, {})) {
       // In place: of a move g++ 12 believes that it reads a string that is not there.
-      news_.emplace_back(std::in_place_type<TurnAway>, event);
+      news_.emplace_back(std::in_place_type<TurnAway>, TurnAway{event});
     }
   }
   for (auto& [id, child] : children_) {
