@@ -304,6 +304,37 @@ TEST_F(Reuse, an_accepted_loss_of_the_secret_makes_a_new_one) {
   EXPECT_EQ(row_count(*open(crashed_), Family::events), rows_in_tables_);
 }
 
+// The real file system, whose log_secret can be opened some times and no more.
+class FailingSecret final : public rocksdb::EnvWrapper {
+ public:
+  explicit FailingSecret(int opens) : EnvWrapper(rocksdb::Env::Default()), opens_left_(opens) {}
+
+  rocksdb::Status NewSequentialFile(const std::string& path,
+                                    std::unique_ptr<rocksdb::SequentialFile>* file,
+                                    const rocksdb::EnvOptions& options) override {
+    const bool fails = path.ends_with("log_secret") && --opens_left_ < 0;
+    if (fails) return rocksdb::Status::IOError(path);
+    return target()->NewSequentialFile(path, file, options);
+  }
+
+ private:
+  int opens_left_;
+};
+
+TEST_F(Reuse, a_secret_that_cannot_be_read_for_a_while_is_not_replaced) {
+  const std::string secret = read_file(crashed_ + "/log_secret");
+  bool opened = false;
+  int opens = 0;
+  for (; !opened; ++opens) {
+    ASSERT_LT(opens, 20);
+    FailingSecret env{opens};
+    opened = static_cast<bool>(RocksStore::open({.directory = crashed_, .env = &env}));
+    ASSERT_EQ(read_file(crashed_ + "/log_secret"), secret) << opens;
+  }
+  EXPECT_GT(opens, 3);  // by the audit, for each log, and for logs to come
+  EXPECT_EQ(row_count(*open(crashed_), Family::events), rows_);
+}
+
 TEST_F(Reuse, a_running_store_does_not_ask_for_its_secret_again) {
   write_file(directory_ / "db/log_secret", "whatever");
   for (int flush = 0; flush < 3; ++flush) {
