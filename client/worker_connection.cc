@@ -15,7 +15,7 @@
 namespace holdfast::client {
 namespace {
 
-constexpr size_t kPushedBytes = 64u << 10;
+constexpr size_t kWorkerReadBytes = 64u << 10;
 
 }  // namespace
 
@@ -92,7 +92,7 @@ void WorkerConnection::write() {
 }
 
 void WorkerConnection::read(std::vector<Message>& messages) {
-  char bytes[kPushedBytes];
+  char bytes[kWorkerReadBytes];
   while (is_open()) {
     const ssize_t count = ::recv(socket_, bytes, sizeof bytes, MSG_DONTWAIT);
     if (count < 0 && errno == EINTR) continue;

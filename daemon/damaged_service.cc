@@ -4,14 +4,11 @@
 #include <utility>
 
 #include "daemon/free_space.h"
+#include "daemon/housekeeping.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 
 namespace holdfast::daemon {
-
-namespace {
-constexpr Duration kLookInterval = std::chrono::seconds{1};
-}  // namespace
 
 DamagedService::DamagedService(DamagedParts parts)
     : loop_(parts.loop),
@@ -59,7 +56,7 @@ void DamagedService::each_second() {
   notify_status("DAMAGED: " + refusal_);
   notify_alive();
   relief_->each_second(connections_bytes_max(settings_.limits));
-  second_.arm(kLookInterval);
+  second_.arm(kHousekeepingInterval);
 }
 
 void DamagedService::stop() {

@@ -12,6 +12,7 @@
 #include "daemon/damage_mark.h"
 #include "daemon/free_space.h"
 #include "daemon/handler_environment.h"
+#include "daemon/housekeeping.h"
 #include "daemon/log.h"
 #include "daemon/machine.h"
 #include "daemon/notify.h"
@@ -21,7 +22,6 @@
 namespace holdfast::daemon {
 namespace {
 
-constexpr Duration kHousekeepingInterval = std::chrono::seconds{1};
 // How long a drain that is over waits for clients to read their replies.
 constexpr Duration kLastRepliesTimeMax = std::chrono::seconds{2};
 

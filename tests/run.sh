@@ -72,7 +72,8 @@ configure() {
   if [ "$2" = none ]; then
     unity=off
   fi
-  set -- "-Doptimization=$3" "-Dunity=$unity" -Dunity_size=8 -Ddebug=false "-Dcpp_args=-g1 -DHOLDFAST_TEST_HOOKS${4:+ $4}" \
+  set -- "-Doptimization=$3" "-Dunity=$unity" -Dunity_size=8 -Ddebug=false \
+    "-Dcpp_args=-g1 -DHOLDFAST_TEST_HOOKS${4:+ $4}" \
     "-Db_sanitize=$2" -Db_lundef=false "$folder" "$root"
   if [ -f "$folder/build.ninja" ] && meson setup --reconfigure "$@" >/dev/null 2>&1; then
     return

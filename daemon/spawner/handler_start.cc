@@ -25,7 +25,6 @@ extern "C" int __clone(int (*function)(void*), void* stack, int flags, void* arg
 namespace holdfast::spawner {
 namespace {
 
-constexpr int kCannotExecStatus = 127;
 constexpr size_t kStackBytes = 16u << 10;  // of a few calls, none of them the C library's
 constexpr size_t kSignalSetBytes = 8;      // the kernel's
 

@@ -23,13 +23,12 @@ using namespace std::chrono_literals;
 
 // Longer than the spawner itself waits for the lock.
 constexpr auto kAnswerWaitMax = 12s;
-constexpr int kCannotBecomeStatus = 127;
 
 [[noreturn]] void become_spawner_program(int socket_fd, const std::string& state_directory,
                                          const SpawnerProgram& program) {
   // Above the standard three, and without the mark that closes it at exec.
   const int kept = ::fcntl(socket_fd, F_DUPFD, STDERR_FILENO + 1);
-  if (kept < 0) ::_exit(kCannotBecomeStatus);
+  if (kept < 0) ::_exit(kCannotExecStatus);
   // Nothing else goes along: a listening socket that lived on in the spawner would
   // take in clients whom nobody serves.
   const unsigned number = static_cast<unsigned>(kept);
@@ -42,7 +41,7 @@ constexpr int kCannotBecomeStatus = 127;
       const_cast<char*>(program.name.c_str()), const_cast<char*>(program.option.c_str()),
       const_cast<char*>(kept_text.c_str()), const_cast<char*>(state_directory.c_str()), nullptr};
   ::execv(program.path.c_str(), argv);
-  ::_exit(kCannotBecomeStatus);
+  ::_exit(kCannotExecStatus);
 }
 
 // Its first message, or nothing if it went away or kept silent.

@@ -29,6 +29,8 @@ namespace holdfast::spawner {
 // room for the variables the daemon adds, a working directory and the lengths.
 inline constexpr size_t kMessageBytesMax = 160u << 10;
 inline constexpr size_t kHandlerFds = 3;
+// With which a child ends that could not become its program, as a shell has it.
+inline constexpr int kCannotExecStatus = 127;
 
 // --- to the spawner ----------------------------------------------------------
 

@@ -27,7 +27,6 @@ namespace {
 
 bool is_log(const std::string& path) { return log_number_of(path).has_value(); }
 
-
 // The front of a file.
 class ShortenedFile final : public rocksdb::FSSequentialFileOwnerWrapper {
  public:

@@ -101,7 +101,6 @@ def functions(text):
         index += 1
 
 
-
 _NAMESPACE = re.compile(r"namespace ([\w:]+) \{")
 _ONE_LINE_TEMPLATE = re.compile(r"template <.*>\s")
 _DECLARED = re.compile(
